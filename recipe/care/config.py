@@ -1,0 +1,233 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Configuration of CARE: frozen dataclasses, validated where they are made.
+
+Every key is optional; the defaults are the paper's. In a verl config the same fields live under ``algorithm.care``, so
+an error always names that full key. ``docs/configuration.md`` is tested against this file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from recipe.care.errors import CareConfigError
+
+ROOT = "algorithm.care"
+
+ANCHORS = ("shortest", "random", "highest_logp", "multi")
+SELECTORS = ("nearest", "mixed", "farthest", "random", "lexical")
+RESCUE_LOGPS = ("mean", "sum")
+RGR_TARGETS = ("rewrite", "continue")
+RGR_ON_FAIL = ("reflected", "original")
+
+
+def _fail(key: str, value: object, remedy: str) -> typing.NoReturn:
+    raise CareConfigError(f"{ROOT}.{key}={value!r}: {remedy}")
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        close = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        _fail(key, value, f"must be one of {', '.join(allowed)}.{hint}")
+
+
+def _within(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        _fail(key, value, f"must be a number between {low:g} and {high:g}.")
+
+
+@dataclass(frozen=True)
+class RescueConfig:
+    """What happens to a group in which every rollout failed."""
+
+    enable: bool = True
+    """Give all-wrong groups a small zero-sum contrast around the likeliest failure."""
+    delta: float = 0.1
+    """Advantage of the pseudo-anchor; the negatives share ``-delta``."""
+    normalize: bool = False
+    """Z-score the pseudo-rewards like real ones. This cancels ``delta``; it is there for comparison."""
+    logp: str = "mean"
+    """How a row's log-probability ranks the failures: ``mean`` over its tokens, or ``sum`` (favours short ones)."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.delta) and self.delta > 0):
+            _fail("rescue.delta", self.delta, "must be above 0; to switch rescue off set rescue.enable=false.")
+        _one_of("rescue.logp", self.logp, RESCUE_LOGPS)
+
+
+@dataclass(frozen=True)
+class RegionsConfig:
+    """How a row's advantage is spread over rationale and answer tokens."""
+
+    enable: bool = True
+    """Weight answer tokens over rationale tokens; off, every response token weighs the same."""
+    gamma_pos: float | None = 0.005
+    """Weight of a rationale token of a correct row (an answer token weighs 1; a wrong row's rationale weighs 0)."""
+    rationale_share: float | None = None
+    """Instead of ``gamma_pos``: the share of a correct row's credit its rationale gets, whatever the lengths."""
+    include_tags: bool = True
+    """Count the tags and the end-of-turn token as part of the region they close."""
+
+    def __post_init__(self) -> None:
+        if self.gamma_pos is None and self.rationale_share is None:
+            _fail("regions.gamma_pos", None, "set gamma_pos or rationale_share; exactly one of them is in force.")
+        if self.gamma_pos is not None:
+            _within("regions.gamma_pos", self.gamma_pos, 0.0, 1.0)
+        if self.rationale_share is not None:
+            _within("regions.rationale_share", self.rationale_share, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class RgrConfig:
+    """Reflection-Guided Resampling: one repair of one failure in each mixed group, during training only."""
+
+    enable: bool = True
+    """Let the policy repair a representative failure of each mixed group."""
+    target: str = "rewrite"
+    """What a repaired row trains: ``rewrite`` (a clean response) or ``continue`` (only the continuation, on-policy)."""
+    on_fail: str = "reflected"
+    """Which text sits in the slot when the repair is wrong too: ``reflected`` (the repair) or ``original``."""
+    neg_scale: float = 0.25
+    """Scale of a failed repair's negative advantage, in place of ``neg_scale``."""
+    template: str = "plain"
+    """The repair cue: ``plain``, ``structured``, or the text of your own cue."""
+    candidates: int | str = 2
+    """Failures repaired during the rollout, of which one is used; ``all`` makes the choice exact."""
+    temperature: float | None = None
+    """Sampling temperature of the repair; null uses the rollout's."""
+    top_p: float | None = None
+    """Nucleus mass of the repair; null uses the rollout's."""
+    max_tokens: int = 512
+    """Longest continuation of a repair, in tokens."""
+
+    def __post_init__(self) -> None:
+        _one_of("rgr.target", self.target, RGR_TARGETS)
+        _one_of("rgr.on_fail", self.on_fail, RGR_ON_FAIL)
+        _within("rgr.neg_scale", self.neg_scale, 0.0, 1.0)
+        if isinstance(self.candidates, str):
+            _one_of("rgr.candidates", self.candidates, ("all",))
+        elif self.candidates < 1:
+            _fail("rgr.candidates", self.candidates, "must be at least 1, or 'all'; rgr.enable=false switches RGR off.")
+        if self.temperature is not None and self.temperature < 0:
+            _fail("rgr.temperature", self.temperature, "must be 0 or more, or null for the rollout's.")
+        if self.top_p is not None:
+            _within("rgr.top_p", self.top_p, 0.0, 1.0)
+        if self.max_tokens < 1:
+            _fail("rgr.max_tokens", self.max_tokens, "must be at least 1.")
+        if not self.template.strip():
+            _fail("rgr.template", self.template, "must be 'plain', 'structured' or the text of a cue.")
+
+
+@dataclass(frozen=True)
+class CareConfig:
+    """Everything CARE lets a user set. See ``docs/paper_map.md`` for the equation behind each field."""
+
+    k: int = 4
+    """Hard negatives in a subgroup (K)."""
+    m: int = 6
+    """Size of the pool of near misses they are picked from (M)."""
+    neg_scale: float = 0.5
+    """Scale of a negative's advantage (s)."""
+    eps: float = 1e-6
+    """Added to the subgroup's reward variance."""
+    equalize: bool = True
+    """Multiply a subgroup's advantages by sqrt(K/K'), so small subgroups move the policy as far as full ones."""
+    anchor: str = "shortest"
+    """Which verified-correct rollout is the anchor: ``shortest``, ``random``, ``highest_logp``, or ``multi`` (all)."""
+    selector: str = "nearest"
+    """How hard negatives are picked: ``nearest``, ``mixed``, ``farthest``, ``random``, ``lexical`` (no embeddings)."""
+    positive_threshold: float | None = None
+    """For reward functions that return a bare float: a score at or above this is a correct answer."""
+    rescue: RescueConfig = field(default_factory=RescueConfig)
+    """Groups in which every rollout failed."""
+    regions: RegionsConfig = field(default_factory=RegionsConfig)
+    """Answer tokens against rationale tokens."""
+    rgr: RgrConfig = field(default_factory=RgrConfig)
+    """Reflection-Guided Resampling."""
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            _fail("k", self.k, "a subgroup needs at least one hard negative; set it to 1 or more (the paper's K is 4).")
+        if self.m < self.k:
+            _fail("m", self.m, f"the pool cannot be smaller than {ROOT}.k={self.k}; raise m or lower k.")
+        _within("neg_scale", self.neg_scale, 0.0, 1.0)
+        if not (math.isfinite(self.eps) and self.eps > 0):
+            _fail("eps", self.eps, "must be a small number above 0.")
+        _one_of("anchor", self.anchor, ANCHORS)
+        _one_of("selector", self.selector, SELECTORS)
+        if self.positive_threshold is not None and not math.isfinite(self.positive_threshold):
+            _fail("positive_threshold", self.positive_threshold, "must be a finite number, or null.")
+
+    @classmethod
+    def from_omegaconf(cls, node: Mapping[str, object] | None) -> CareConfig:
+        """Build the configuration from the ``algorithm.care`` node of a verl config.
+
+        Args:
+            node: A ``DictConfig``, a plain mapping, or None when the user set nothing.
+
+        Returns:
+            The validated configuration; absent keys keep the paper's defaults.
+
+        Raises:
+            CareConfigError: A key is unknown, or a value has the wrong type or range.
+        """
+        if node is None:
+            return cls()
+        regions = node.get("regions")
+        if isinstance(regions, Mapping) and None not in (regions.get("rationale_share"), regions.get("gamma_pos")):
+            share = regions["rationale_share"]
+            _fail("regions.rationale_share", share, "excludes regions.gamma_pos; set only one of the two.")
+        return _from_mapping(cls, node, "")
+
+
+_Config = TypeVar("_Config")
+
+
+def _from_mapping(cls: type[_Config], node: object, prefix: str) -> _Config:
+    if not isinstance(node, Mapping):
+        _fail(prefix.rstrip(".") or "care", node, "must be a mapping of settings, or left out.")
+    hints = typing.get_type_hints(cls)
+    values: dict[str, object] = {}
+    for raw_name in node:
+        name = str(raw_name)
+        if name not in hints:
+            close = difflib.get_close_matches(name, hints, n=1)
+            hint = f" Did you mean {ROOT}.{prefix}{close[0]}?" if close else f" Known: {', '.join(hints)}."
+            _fail(prefix + name, node[raw_name], f"there is no such setting.{hint}")
+        values[name] = _coerce(node[raw_name], hints[name], prefix + name)
+    return cls(**values)
+
+
+def _coerce(value: object, hint: object, key: str) -> object:
+    """Check ``value`` against a field's annotation; an int is welcome where a float is asked for, nothing else is."""
+    if dataclasses.is_dataclass(hint):
+        return _from_mapping(typing.cast(type, hint), {} if value is None else value, f"{key}.")
+    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for kind in allowed:
+        if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        if kind is int and isinstance(value, bool):
+            continue
+        if isinstance(value, typing.cast(type, kind)):
+            return value
+    names = ", ".join("null" if kind is type(None) else typing.cast(type, kind).__name__ for kind in allowed)
+    _fail(key, value, f"must be of type {names}, not {type(value).__name__}.")

