@@ -11,4 +11,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""CARE inside verl: the plugin, and what it needs from the trainer around it."""
+"""Everything of CARE that touches verl, Ray or vLLM. The algorithm itself is in ``recipe.care`` and knows none of them.
+
+verl finds this package through the ``verl.plugins`` entry point (``verl_ext.plugin``); nothing here is imported by
+hand in a training run.
+"""

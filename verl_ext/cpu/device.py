@@ -1,0 +1,95 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The two things verl asks of a device: an index to hand to torch, and a module to use like ``torch.cuda``."""
+
+from __future__ import annotations
+
+import psutil
+import torch
+
+
+class CpuIndex(str):
+    """A device index for torch calls that is the CPU device.
+
+    verl hands ``get_device_id()`` to ``Tensor.to``, ``torch.device`` and FSDP, where an int means an accelerator, and
+    also formats it as an index (``f"{name}:{index}"``). This is "cpu" for torch and "0" when formatted.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls) -> CpuIndex:
+        return super().__new__(cls, "cpu")
+
+    def __format__(self, spec: str) -> str:
+        return format("0", spec)
+
+    def __reduce__(self) -> tuple[type[CpuIndex], tuple[()]]:
+        return CpuIndex, ()
+
+
+class CpuDeviceModule:
+    """What verl uses of ``torch.cuda``, for the CPU: memory figures of this process and no-ops for the rest."""
+
+    __name__ = "torch.cpu"
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(torch.cpu, name)
+
+    @staticmethod
+    def is_available() -> bool:
+        """There is no accelerator, so verl's device-memory housekeeping is skipped."""
+        return False
+
+    @staticmethod
+    def get_device_name(device: object = None) -> str:
+        """A name verl's FLOPs counter knows."""
+        return "CPU"
+
+    @staticmethod
+    def memory_allocated(device: object = None) -> int:
+        """Resident memory of this process, in bytes."""
+        return psutil.Process().memory_info().rss
+
+    memory_reserved = memory_allocated
+    max_memory_allocated = memory_allocated
+    max_memory_reserved = memory_allocated
+
+    @staticmethod
+    def mem_get_info(device: object = None) -> tuple[int, int]:
+        """Free and total memory of the machine, in bytes."""
+        memory = psutil.virtual_memory()
+        return memory.available, memory.total
+
+    @staticmethod
+    def reset_peak_memory_stats(device: object = None) -> None:
+        """The operating system's counters cannot be reset."""
+
+    @staticmethod
+    def empty_cache() -> None:
+        """The CPU allocator has no cache to empty."""
+
+    @staticmethod
+    def ipc_collect() -> None:
+        """Nothing is shared through device IPC."""
+
+    @staticmethod
+    def set_device(device: object) -> None:
+        """There is one CPU device."""
+
+    @staticmethod
+    def manual_seed(seed: int) -> None:
+        """The CPU generator is torch's default one."""
+        torch.manual_seed(seed)
+
+    manual_seed_all = manual_seed

@@ -1,0 +1,50 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""verl names the process-group backend ``cpu:gloo,<device>:<backend>``, which for a CPU device is listed twice.
+
+torch refuses ``cpu:gloo,cpu:gloo``. Both of verl's initialisers are given the single entry. This can go when verl
+builds the string from a set.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import timedelta
+from types import ModuleType
+
+_BACKEND = "cpu:gloo"
+
+
+def install(distributed: ModuleType) -> None:
+    """Wrap the initialisers of ``verl.utils.distributed`` before anyone imports them by name."""
+    original = distributed.initialize_global_process_group_ray
+
+    @functools.wraps(original)
+    def initialize_global_process_group_ray(timeout_second: int | None = None, backend: str | None = None) -> None:
+        original(timeout_second=timeout_second, backend=backend or _BACKEND)
+
+    @functools.wraps(distributed.initialize_global_process_group)
+    def initialize_global_process_group(timeout_second: int = 36000) -> tuple[int, int, int]:
+        import torch.distributed
+
+        torch.distributed.init_process_group(
+            backend=_BACKEND,
+            timeout=timedelta(seconds=timeout_second),
+            init_method=os.environ.get("DIST_INIT_METHOD"),
+        )
+        return int(os.environ["LOCAL_RANK"]), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+    distributed.initialize_global_process_group_ray = initialize_global_process_group_ray
+    distributed.initialize_global_process_group = initialize_global_process_group

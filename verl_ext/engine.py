@@ -1,0 +1,96 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FSDP engine that also returns think-embeddings from the old-log-prob pass, when the micro-batch asks for them.
+
+Registered under verl's ``(device, vendor)`` key, which beats the plain device key of the stock engine. Without the
+request (any run but CARE, and CARE's own reference pass and update) it is the stock engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from verl_ext.cpu.detect import runs_without_accelerator
+from verl_ext.think_embeddings import PoolPlan, capture_pooled, find_final_norm, plan_pooling
+
+if TYPE_CHECKING:
+    from tensordict import TensorDict
+
+REQUEST = "care_think_embeddings"
+"""Non-tensor flag of a batch that wants embeddings."""
+POOL_MASK = "care_pool_mask"
+"""Field with 1 for every response token to pool."""
+EMBEDDINGS = "think_embeddings"
+"""Field of the model output, (rows, hidden)."""
+
+VENDORS = {"cuda": ["nvidia", "amd"], "npu": ["huawei"]}
+
+
+class ThinkEmbeddingMixin:
+    """Adds ``think_embeddings`` to the model output of a forward-only step that asks for them."""
+
+    module: torch.nn.Module
+    use_ulysses_sp: bool
+    _care_norm: torch.nn.Module | None = None
+
+    def forward_step(
+        self, micro_batch: TensorDict, loss_function: Callable[..., object] | None, forward_only: bool
+    ) -> tuple[torch.Tensor, dict[str, dict[str, torch.Tensor]]]:
+        """One micro-batch, as verl's engine does it, with the pooled states added where they are asked for."""
+        from verl.utils import tensordict_utils as tu
+        from verl.utils.device import get_device_id
+
+        forward = super().forward_step  # type: ignore[misc]
+        if not (forward_only and tu.get_non_tensor_data(micro_batch, key=REQUEST, default=False)):
+            return forward(micro_batch, loss_function=loss_function, forward_only=forward_only)
+
+        micro_batch = micro_batch.to(get_device_id())
+        if self._care_norm is None:
+            self._care_norm = find_final_norm(self.module)
+        with capture_pooled(self._care_norm, _plan(micro_batch), self._sequence_parallel_group()) as pooled:
+            loss, output = forward(micro_batch, loss_function=loss_function, forward_only=forward_only)
+        (output["model_output"][EMBEDDINGS],) = pooled
+        return loss, output
+
+    def _sequence_parallel_group(self) -> torch.distributed.ProcessGroup | None:
+        from verl.utils.ulysses import get_ulysses_sequence_parallel_group
+
+        return get_ulysses_sequence_parallel_group() if self.use_ulysses_sp else None
+
+
+def _plan(micro_batch: TensorDict) -> PoolPlan:
+    from verl.utils import tensordict_utils as tu
+
+    input_ids, mask = cast(torch.Tensor, micro_batch["input_ids"]), cast(torch.Tensor, micro_batch[POOL_MASK])
+    packed = tu.get_non_tensor_data(micro_batch, key="use_remove_padding", default=True)
+    width = None if packed else int(input_ids.offsets().diff().max())
+    return plan_pooling(input_ids.offsets(), mask.values(), mask.offsets(), width)
+
+
+def install(transformer_impl: ModuleType) -> None:
+    """Derive the engine from the stock one and register it for every device verl registers that one for."""
+    stock = transformer_impl.FSDPEngineWithLMHead
+    engine = type("CareFSDPEngineWithLMHead", (ThinkEmbeddingMixin, stock), {"__module__": __name__})
+    vendors = dict(VENDORS)
+    if runs_without_accelerator():
+        vendors["cpu"] = ["cpu"]
+    for device, names in vendors.items():
+        register = transformer_impl.EngineRegistry.register(
+            model_type="language_model", backend=["fsdp", "fsdp2"], device=device, vendor=names
+        )
+        register(engine)

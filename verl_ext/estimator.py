@@ -1,0 +1,82 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The ``care`` entry in verl's estimator registry, and the handoff that feeds it.
+
+verl gives a custom estimator neither responses nor embeddings nor verdicts, so the CARE-aware trainer computes the
+token advantages itself and leaves them here while verl's own ``_compute_advantage`` runs. Everything around the
+estimator (importance weights, write-back) thereby stays verl's. It can shrink when verl hands estimators the whole
+batch (verl#7473).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from types import ModuleType
+
+import torch
+
+from recipe.care.errors import CareConfigError, CareDataError
+
+NAME = "care"
+
+_handoff: ContextVar[torch.Tensor | None] = ContextVar("care_token_advantages", default=None)
+
+
+@contextlib.contextmanager
+def token_advantages_for_verl(token_advantages_BT: torch.Tensor) -> Iterator[None]:
+    """Hand ``token_advantages_BT`` (B, T), in the order of the batch's keys, to the estimator within the block."""
+    token = _handoff.set(token_advantages_BT)
+    try:
+        yield
+    finally:
+        _handoff.reset(token)
+
+
+def care_estimator(
+    token_level_rewards: torch.Tensor,
+    response_mask: torch.Tensor,
+    config: object = None,
+    index: Sequence[object] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """verl's estimator interface: return the advantages the CARE-aware trainer has computed for this batch.
+
+    Args:
+        token_level_rewards: (B, T), unused; CARE reads rewards and verdicts by field.
+        response_mask: (B, T) mask after verl's own rejection sampling, if any.
+        config: verl's ``algorithm`` node, unused.
+        index: group ids, unused.
+
+    Returns:
+        Advantages and returns, both (B, T).
+    """
+    advantages_BT = _handoff.get()
+    if advantages_BT is None:
+        raise CareConfigError(
+            "algorithm.adv_estimator=care needs a CARE-aware trainer: use verl's V1 trainer (trainer.use_v1=true) with "
+            "the plugin installed in every process; `python -m verl_ext.doctor` shows what is missing."
+        )
+    if advantages_BT.shape != response_mask.shape:
+        raise CareDataError(
+            f"CARE computed advantages for {tuple(advantages_BT.shape)} tokens but verl asks for "
+            f"{tuple(response_mask.shape)}: the batch was changed in between."
+        )
+    advantages_BT = advantages_BT * response_mask
+    return advantages_BT, advantages_BT
+
+
+def install(core_algos: ModuleType) -> None:
+    """Register ``care`` with verl."""
+    core_algos.register_adv_est(NAME)(care_estimator)

@@ -1,0 +1,87 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Post-import hooks: which verl (or vLLM) module, once imported by somebody, gets which small adaptation.
+
+This table is the whole of what the plugin does to verl. A hook that fails is logged at WARNING with its cause and kept
+in ``FAILURES``: the run goes on if it does not choose ``care``, and stops with that cause if it does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from types import ModuleType
+
+import wrapt
+
+from verl_ext.cpu.detect import runs_without_accelerator
+
+logger = logging.getLogger(__name__)
+
+HOOKS: dict[str, str] = {
+    "verl.utils.config": "verl_ext.validation:install",
+    "verl.trainer.ppo.core_algos": "verl_ext.estimator:install",
+    "verl.trainer.ppo.v1": "verl_ext.trainer:install",
+    "verl.workers.engine.fsdp.transformer_impl": "verl_ext.engine:install",
+}
+"""Module of verl -> function called with it after its import. All are inert unless ``care`` is chosen."""
+
+CPU_HOOKS: dict[str, str] = {
+    "verl.plugin.platform.platform_manager": "verl_ext.cpu.platform:install",
+    "verl.utils.distributed": "verl_ext.cpu.process_group:install",
+    "verl.workers.engine.fsdp.transformer_impl": "verl_ext.cpu.engines:install",
+    "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.cpu.weight_sync:install",
+    "vllm.model_executor.layers.utils": "verl_ext.cpu.vllm_linear:install",
+}
+"""The same, for machines without an accelerator only."""
+
+ARMED: list[str] = []
+"""Hooks that wait for their module, as ``module -> installer``."""
+INSTALLED: list[str] = []
+"""Hooks that have run."""
+FAILURES: dict[str, Exception] = {}
+"""Hooks that failed, by ``module -> installer``, with the cause."""
+
+
+def arm() -> None:
+    """Arm every hook that applies to this process, once."""
+    if ARMED:
+        return
+    tables = [HOOKS]
+    if runs_without_accelerator():
+        from verl_ext.cpu import prepare_process
+
+        prepare_process()
+        # The CPU engines derive from the ones HOOKS installs, so these come second.
+        tables.append(CPU_HOOKS)
+    for table in tables:
+        for module_name, installer in table.items():
+            _arm_one(module_name, installer)
+
+
+def _arm_one(module_name: str, installer: str) -> None:
+    name = f"{module_name} -> {installer}"
+    ARMED.append(name)
+
+    def run(module: ModuleType) -> None:
+        target, function = installer.split(":")
+        try:
+            getattr(importlib.import_module(target), function)(module)
+        except Exception as error:
+            FAILURES[name] = error
+            logger.warning("CARE could not adapt %s (%s): %s: %s", module_name, installer, type(error).__name__, error)
+        else:
+            INSTALLED.append(name)
+
+    wrapt.register_post_import_hook(run, module_name)

@@ -1,0 +1,162 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Read a step's rollouts from TransferQueue, and write fields back. The only module of the trainer side that knows it.
+
+verl's data plane may change (verl#6988); everything else works on the plain tensors of ``Rollouts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+import transfer_queue as tq
+from tensordict import TensorDict
+
+from verl_ext.verdicts import LeftOut, Verdict, read_verdict
+
+if TYPE_CHECKING:
+    from transfer_queue import KVBatchMeta
+
+Tag = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """The rows of one step, in the order of the batch's keys. B rows, T columns, H hidden.
+
+    Attributes:
+        keys: TransferQueue keys, ``{prompt}_{session}_{output}``.
+        group: Prompt of each row.
+        response_ids: (B, T) sampled tokens, right-padded with 0.
+        response_mask: (B, T) 1 where the policy wrote the token.
+        rewards: (B,) the reward function's score.
+        acc: (B,) 1.0 for a verified-correct row; 0.0 where there is no verdict.
+        left_out: Why a row takes no part, or None.
+        session_row: (B,) row that carries the session's verdict: itself, or a later output of the same session.
+        old_logp: (B, T) log-probabilities under the policy that is about to be updated, or None before that pass.
+        think_embeddings: (B, H), or None when nobody asked for them.
+    """
+
+    keys: Sequence[str]
+    group: Sequence[str]
+    response_ids: torch.Tensor
+    response_mask: torch.Tensor
+    rewards: torch.Tensor
+    acc: torch.Tensor
+    left_out: Sequence[LeftOut | None]
+    session_row: torch.Tensor
+    old_logp: torch.Tensor | None
+    think_embeddings: torch.Tensor | None
+
+    @property
+    def valid(self) -> torch.Tensor:
+        """(B,) True for rows that take part."""
+        return torch.tensor([reason is None for reason in self.left_out], dtype=torch.bool)
+
+
+def read_responses(batch: KVBatchMeta) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fetch the response tokens of ``batch`` and their mask, as jagged (B, j) tensors."""
+    data = tq.kv_batch_get(
+        keys=batch.keys, partition_id=batch.partition_id, select_fields=["responses", "response_mask"]
+    )
+    return data["responses"], data["response_mask"]
+
+
+def write_response_field(batch: KVBatchMeta, name: str, values_BT: torch.Tensor, like: torch.Tensor) -> KVBatchMeta:
+    """Store (B, T) ``values_BT`` as a field aligned with the jagged response tensor ``like``."""
+    lengths_B = like.offsets().diff().tolist()
+    jagged = torch.nested.as_nested_tensor(
+        [row[:length] for row, length in zip(values_BT, lengths_B, strict=True)], layout=torch.jagged
+    )
+    fields = TensorDict({name: jagged}, batch_size=len(batch))
+    return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
+
+
+def read_rollouts(batch: KVBatchMeta, positive_threshold: float | None) -> Rollouts:
+    """Fetch what CARE needs of ``batch``.
+
+    Args:
+        batch: The step's rows, padding rows included.
+        positive_threshold: Score from which a bare-float reward counts as correct; None insists on ``acc``.
+    """
+    fields = ["responses", "response_mask", "rm_scores", "old_log_probs", "think_embeddings", "extra_fields"]
+    fields += ["acc", "verified"]  # a colocated reward model writes its extras as fields of their own
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+    mask_BT = _padded(data["response_mask"])
+    rewards_B = _padded(data["rm_scores"]).sum(dim=-1).float()
+    prompts, session_row_B = _sessions(batch.keys)
+    verdicts = _verdicts(data, batch.tags, mask_BT, session_row_B, positive_threshold)
+    return Rollouts(
+        keys=list(batch.keys),
+        group=prompts,
+        response_ids=_padded(data["responses"]),
+        response_mask=mask_BT,
+        rewards=rewards_B,
+        acc=torch.tensor([verdict.acc for verdict in verdicts], dtype=torch.float32),
+        left_out=[verdict.left_out for verdict in verdicts],
+        session_row=session_row_B,
+        old_logp=_padded(data["old_log_probs"]) if "old_log_probs" in data else None,
+        think_embeddings=torch.stack(list(data["think_embeddings"].unbind())) if "think_embeddings" in data else None,
+    )
+
+
+def _padded(jagged: torch.Tensor) -> torch.Tensor:
+    return torch.nested.to_padded_tensor(jagged, padding=0)
+
+
+def _sessions(keys: Sequence[str]) -> tuple[list[str], torch.Tensor]:
+    """Split the keys; an agent loop may emit several outputs per session, of which the last carries the verdict."""
+    prompts: list[str] = []
+    last_output: dict[tuple[str, str], tuple[int, int]] = {}
+    for row, key in enumerate(keys):
+        prompt, session, output = key.rsplit("_", 2)
+        prompts.append(prompt)
+        candidate = (int(output), row)
+        last_output[prompt, session] = max(candidate, last_output.get((prompt, session), candidate))
+    session_rows = [last_output[tuple(key.rsplit("_", 2)[:2])][1] for key in keys]  # type: ignore[index]
+    return prompts, torch.tensor(session_rows, dtype=torch.int64)
+
+
+def _verdicts(
+    data: TensorDict,
+    tags: Sequence[Tag],
+    mask_BT: torch.Tensor,
+    session_row_B: torch.Tensor,
+    positive_threshold: float | None,
+) -> list[Verdict]:
+    extras = _reward_extras(data, len(tags))
+    has_tokens_B = mask_BT.sum(dim=-1) > 0
+    verdicts = []
+    for row, tag in enumerate(tags):
+        if tag.get("is_padding", False):
+            verdicts.append(Verdict.without(LeftOut.PADDING))
+        elif int(session_row_B[row]) != row:
+            verdicts.append(Verdict.without(LeftOut.EARLIER_OUTPUT))
+        elif not has_tokens_B[row]:
+            verdicts.append(Verdict.without(LeftOut.EMPTY))
+        else:
+            verdicts.append(read_verdict(extras[row], positive_threshold))
+    return verdicts
+
+
+def _reward_extras(data: TensorDict, rows: int) -> list[Mapping[str, object]]:
+    """What each row's reward function returned besides the score."""
+    if "acc" in data:
+        columns = {name: list(data[name]) for name in ("acc", "verified") if name in data}
+        return [{"score": None, **{name: values[row] for name, values in columns.items()}} for row in range(rows)]
+    extra_fields = cast(list[Mapping[str, Mapping[str, object]]], data["extra_fields"].tolist())
+    return [fields.get("reward_extra_info", {}) for fields in extra_fields]

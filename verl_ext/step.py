@@ -1,0 +1,139 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One CARE step on plain tensors: rollouts -> regions -> selection -> advantages -> tokens, with its metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from recipe.care.advantage import care_advantages
+from recipe.care.config import CareConfig
+from recipe.care.lexical import lexical_embeddings
+from recipe.care.loss_scale import scale_for_loss_agg
+from recipe.care.regions import Regions, find_regions, region_masses, token_advantages
+from recipe.care.report import group_metrics
+from verl_ext.rollouts import Rollouts
+from verl_ext.verdicts import LeftOut
+
+
+@dataclass(frozen=True)
+class CareStep:
+    """What a step leaves behind: (B, T) token advantages in key order, and ``care/`` metrics."""
+
+    token_advantages: torch.Tensor
+    metrics: dict[str, float]
+
+
+def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer: object) -> torch.Tensor:
+    """(B, T) int64 mask of the tokens an embedding averages: the rationale's own, or all where there is none."""
+    regions = find_regions(response_ids, response_mask, tokenizer, include_tags=False)
+    return _or_whole_response(regions.think_mask, response_mask).to(torch.int64)
+
+
+def compute_step(rollouts: Rollouts, tokenizer: object, care: CareConfig, loss_agg_mode: str) -> CareStep:
+    """Run CARE on one step's rollouts.
+
+    Args:
+        rollouts: The step's rows in key order.
+        tokenizer: The policy's tokenizer, which says which bytes a token stands for.
+        care: ``algorithm.care``.
+        loss_agg_mode: ``actor_rollout_ref.actor.loss_agg_mode``, which the advantages are scaled for.
+    """
+    clock = _Clock()
+    mask_BT = rollouts.response_mask
+    with clock.stage("regions"):
+        regions = find_regions(rollouts.response_ids, mask_BT, tokenizer, include_tags=care.regions.include_tags)
+    with clock.stage("advantages"):
+        embeddings_BH = _embeddings(rollouts, regions, care)
+        result = care_advantages(
+            acc=rollouts.acc,
+            rewards=rollouts.rewards,
+            group=rollouts.group,
+            think_len=regions.think_len,
+            answer_len=regions.answer_len,
+            embeddings=embeddings_BH,
+            seq_logp=_sequence_logp(rollouts, care),
+            config=care,
+            valid=rollouts.valid,
+        )
+    with clock.stage("tokens"):
+        # Earlier outputs of a session share the advantage and the verdict of its last one.
+        advantages_B, acc_B = result.advantages[rollouts.session_row], rollouts.acc[rollouts.session_row]
+        tokens_BT = token_advantages(advantages_B, mask_BT, regions, acc_B, care)
+        scaled_BT = scale_for_loss_agg(tokens_BT, mask_BT, loss_agg_mode)
+    with clock.stage("metrics"):
+        metrics = group_metrics(
+            result=result,
+            acc=rollouts.acc,
+            rewards=rollouts.rewards,
+            group=rollouts.group,
+            valid=rollouts.valid,
+            think_len=regions.think_len,
+            embeddings=embeddings_BH,
+            config=care,
+        )
+        metrics |= region_masses(tokens_BT, regions)
+        metrics |= _left_out_metrics(rollouts)
+    return CareStep(scaled_BT, metrics | clock.metrics())
+
+
+def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:
+    has_any_B1 = mask_BT.any(dim=-1, keepdim=True)
+    return torch.where(has_any_B1, mask_BT.bool(), response_mask.bool())
+
+
+def _embeddings(rollouts: Rollouts, regions: Regions, care: CareConfig) -> torch.Tensor | None:
+    if care.selector == "random":
+        return None
+    if care.selector == "lexical":
+        mask_BT = _or_whole_response(regions.think_mask, rollouts.response_mask)
+        return lexical_embeddings(rollouts.response_ids, mask_BT)
+    return rollouts.think_embeddings
+
+
+def _sequence_logp(rollouts: Rollouts, care: CareConfig) -> torch.Tensor | None:
+    """(B,) log-probability of each row as ``rescue.logp`` says; the sum favours short rows, the mean does not."""
+    if rollouts.old_logp is None:
+        return None
+    total_B = (rollouts.old_logp * rollouts.response_mask).sum(dim=-1)
+    if care.rescue.logp == "sum":
+        return total_B
+    return total_B / rollouts.response_mask.sum(dim=-1).clamp(min=1)
+
+
+def _left_out_metrics(rollouts: Rollouts) -> dict[str, float]:
+    counts = Counter(reason for reason in rollouts.left_out if reason is not None)
+    return {f"care/left_out/{reason.value}": float(counts[reason]) for reason in LeftOut}
+
+
+class _Clock:
+    """Seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds[name] = time.perf_counter() - start
+
+    def metrics(self) -> dict[str, float]:
+        return {f"care/timing_s/{name}": seconds for name, seconds in self._seconds.items()}

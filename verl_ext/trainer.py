@@ -1,0 +1,77 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""CARE-aware trainers: verl's own V1 trainers, with two steps extended when the estimator is ``care``.
+
+Each trainer class in verl's registry is replaced by a subclass that calls ``super()`` unchanged unless CARE is chosen,
+so ``trainer.v1.trainer_mode`` keeps its names and no branch of verl on them is touched.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from recipe.care.config import CareConfig
+from verl_ext.engine import POOL_MASK, REQUEST
+from verl_ext.estimator import token_advantages_for_verl
+from verl_ext.rollouts import read_responses, read_rollouts, write_response_field
+from verl_ext.step import compute_step, pool_mask
+from verl_ext.validation import chooses_care, needs_embeddings, validate_run
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from transfer_queue import KVBatchMeta
+    from transformers import PreTrainedTokenizerBase
+
+
+class CareTrainerMixin:
+    """The CARE half of a trainer; ``care`` is None in every run that does not choose it."""
+
+    config: DictConfig
+    tokenizer: PreTrainedTokenizerBase
+    care: CareConfig | None
+
+    def __init__(self, config: DictConfig) -> None:
+        self.care = validate_run(config) if chooses_care(config) else None
+        super().__init__(config)  # type: ignore[call-arg]
+
+    def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+        compute = super()._compute_old_log_prob  # type: ignore[misc]
+        if self.care is None or not needs_embeddings(self.care):
+            return compute(batch, metrics=metrics)
+        responses, response_mask = read_responses(batch)
+        mask_BT = pool_mask(responses.to_padded_tensor(0), response_mask.to_padded_tensor(0), self.tokenizer)
+        write_response_field(batch, POOL_MASK, mask_BT, like=responses)
+        # The flag travels with this pass only: the reference pass and the update must not pool again.
+        batch.extra_info[REQUEST] = True
+        batch = compute(batch, metrics=metrics)
+        batch.extra_info.pop(REQUEST, None)
+        return batch
+
+    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+        compute = super()._compute_advantage  # type: ignore[misc]
+        if self.care is None:
+            return compute(batch, metrics=metrics)
+        rollouts = read_rollouts(batch, self.care.positive_threshold)
+        step = compute_step(rollouts, self.tokenizer, self.care, self.config.actor_rollout_ref.actor.loss_agg_mode)
+        metrics.update(step.metrics)
+        with token_advantages_for_verl(step.token_advantages):
+            return compute(batch, metrics=metrics)
+
+
+def install(v1: ModuleType) -> None:
+    """Replace each registered trainer by its CARE-aware subclass, under the same name."""
+    registry = v1.trainer_base.TRAINER_REGISTRY
+    for mode, trainer in list(registry.items()):
+        registry[mode] = type(f"Care{trainer.__name__}", (CareTrainerMixin, trainer), {"__module__": __name__})

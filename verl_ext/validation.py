@@ -1,0 +1,130 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Refuse a CARE run that cannot work, before Ray starts or a model loads, with the full key and the remedy."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import TYPE_CHECKING, NoReturn
+
+from recipe.care.config import CareConfig
+from recipe.care.errors import CareConfigError
+from recipe.care.loss_scale import check_loss_agg_mode
+from verl_ext import hooks
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+ESTIMATOR = "care"
+EMBEDDING_SELECTORS = ("nearest", "mixed", "farthest")
+"""Selectors that need the policy's hidden states; ``lexical`` and ``random`` do not."""
+EMBEDDING_STRATEGIES = ("fsdp", "fsdp2")
+"""Actor strategies whose engine can return them."""
+TRAINER_MODES = ("sync", "colocate_async", "separate_async")
+
+_NO_EMBEDDINGS = "use algorithm.care.selector=lexical (or random), which need no hidden states"
+
+
+def chooses_care(config: DictConfig) -> bool:
+    """Whether this verl run trains with CARE."""
+    return bool(config.algorithm.adv_estimator == ESTIMATOR)
+
+
+def needs_embeddings(care: CareConfig) -> bool:
+    """Whether hard negatives are chosen by the policy's hidden states."""
+    return care.selector in EMBEDDING_SELECTORS
+
+
+def validate_run(config: DictConfig) -> CareConfig:
+    """Check ``algorithm.care`` and everything in the rest of verl's config that CARE depends on.
+
+    Args:
+        config: verl's whole configuration, with ``algorithm.adv_estimator=care``.
+
+    Returns:
+        The validated ``algorithm.care``.
+
+    Raises:
+        CareConfigError: Something would not work; the text names the key, the value and the remedy.
+    """
+    if hooks.FAILURES:
+        causes = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in hooks.FAILURES.items())
+        raise CareConfigError(
+            f"algorithm.adv_estimator=care: the plugin could not adapt verl ({causes}). "
+            "`python -m verl_ext.doctor` compares versions."
+        )
+    care = CareConfig.from_omegaconf(config.algorithm.get("care"))
+    _check_trainer(config)
+    _check_rollout(config)
+    _check_objective(config)
+    if needs_embeddings(care):
+        _check_embeddings(config, care)
+    return care
+
+
+def _refuse(key: str, value: object, remedy: str) -> NoReturn:
+    raise CareConfigError(f"{key}={value!r}: {remedy} (algorithm.adv_estimator=care).")
+
+
+def _check_trainer(config: DictConfig) -> None:
+    if not config.trainer.use_v1:
+        _refuse("trainer.use_v1", config.trainer.use_v1, "CARE runs in verl's V1 trainer; set it to true")
+    mode = config.trainer.v1.trainer_mode
+    if mode not in TRAINER_MODES:
+        _refuse("trainer.v1.trainer_mode", mode, f"must be one of {', '.join(TRAINER_MODES)}")
+
+
+def _check_rollout(config: DictConfig) -> None:
+    n = config.actor_rollout_ref.rollout.n
+    if n < 2:
+        remedy = "a group needs at least a correct and a failed rollout; set it to 2 or more (the paper's G is 8)"
+        _refuse("actor_rollout_ref.rollout.n", n, remedy)
+
+
+def _check_objective(config: DictConfig) -> None:
+    check_loss_agg_mode(config.actor_rollout_ref.actor.loss_agg_mode)
+    if config.algorithm.use_kl_in_reward:
+        remedy = "CARE never modifies rewards; set it to false and use actor_rollout_ref.actor.use_kl_loss=true"
+        _refuse("algorithm.use_kl_in_reward", True, remedy)
+
+
+def _check_embeddings(config: DictConfig, care: CareConfig) -> None:
+    correction = config.algorithm.get("rollout_correction")
+    if correction is not None and correction.get("bypass_mode", False):
+        remedy = (
+            f"bypass mode skips the log-prob pass that algorithm.care.selector={care.selector} takes its hidden "
+            f"states from; set it to false, or {_NO_EMBEDDINGS}"
+        )
+        _refuse("algorithm.rollout_correction.bypass_mode", True, remedy)
+    strategy = config.actor_rollout_ref.actor.strategy
+    if strategy not in EMBEDDING_STRATEGIES:
+        remedy = (
+            f"this backend does not return the hidden states that algorithm.care.selector={care.selector} needs; "
+            f"use fsdp or fsdp2, or {_NO_EMBEDDINGS}"
+        )
+        _refuse("actor_rollout_ref.actor.strategy", strategy, remedy)
+
+
+def install(verl_config: ModuleType) -> None:
+    """Let verl's own ``validate_config``, which every entry point calls first, check CARE runs too."""
+    original = verl_config.validate_config
+
+    @functools.wraps(original)
+    def validate_config(config: DictConfig, use_reference_policy: bool, use_critic: bool) -> None:
+        if chooses_care(config):
+            validate_run(config)
+        original(config=config, use_reference_policy=use_reference_policy, use_critic=use_critic)
+
+    verl_config.validate_config = validate_config

@@ -1,0 +1,83 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A row's verdict: correct or not, from the verifier's own ``acc``, never inferred from a shaped score."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recipe.care.errors import CareDataError
+
+
+class LeftOut(str, enum.Enum):
+    """Why a row takes no part in selection; it gets advantage 0."""
+
+    PADDING = "padding"
+    """verl added the row to fill a mini-batch."""
+    EARLIER_OUTPUT = "earlier_output"
+    """An earlier output of a multi-output session; it shares the last output's advantage."""
+    EMPTY = "empty"
+    """The policy wrote nothing (an aborted generation)."""
+    UNVERIFIED = "unverified"
+    """The verifier failed, so the row is neither right nor wrong."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the verifier says of one row."""
+
+    acc: float
+    left_out: LeftOut | None
+
+    @classmethod
+    def without(cls, reason: LeftOut) -> Verdict:
+        """A row with no verdict."""
+        return cls(0.0, reason)
+
+
+def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float | None) -> Verdict:
+    """Read one row's verdict from what its reward function returned.
+
+    verl stores a bare float ``s`` as ``{"acc": s}``, without a ``score``: a shaped 0.1 would become "acc". Hence the
+    two cases are told apart by the presence of ``score``.
+
+    Args:
+        reward_extra: verl's ``reward_extra_info`` of the row.
+        positive_threshold: ``algorithm.care.positive_threshold``.
+
+    Raises:
+        CareDataError: There is no verdict and no threshold that would make one of the score.
+    """
+    returned_dict = "score" in reward_extra
+    if returned_dict and reward_extra.get("verified") is not None and not _number(reward_extra["verified"]):
+        return Verdict.without(LeftOut.UNVERIFIED)
+    if returned_dict and "acc" in reward_extra:
+        acc = _number(reward_extra["acc"])
+        return Verdict.without(LeftOut.UNVERIFIED) if math.isnan(acc) else Verdict(float(acc > 0.5), None)
+    score = reward_extra.get("score" if returned_dict else "acc")
+    if positive_threshold is None or score is None:
+        raise CareDataError(
+            f"the reward function returned {'no acc' if returned_dict else 'a bare number'} ({dict(reward_extra)}), and "
+            'CARE never takes a score for a verdict. Return {"score": ..., "acc": 0 or 1} (recipe.care.reward does), '
+            "or say from which score on an answer is correct: algorithm.care.positive_threshold."
+        )
+    return Verdict(float(_number(score) >= positive_threshold), None)
+
+
+def _number(value: object) -> float:
+    """``value`` as a float; a missing verdict (None) is not a number."""
+    return math.nan if value is None else float(value)  # type: ignore[arg-type]
