@@ -1,0 +1,55 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The text around a question: what the model is asked, and the response the warm start teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recipe.tiny.tasks import Question
+
+INSTRUCTION = "Think briefly in <think></think>, then give only the final answer in <answer></answer>."
+LETTERS = "ABCDEFGH"
+
+
+def user_text(question: Question) -> str:
+    """The user's message; ``<image>`` marks the image's place, as verl's datasets expect."""
+    options = [f"{letter}. {text}" for letter, text in zip(LETTERS, question.options, strict=False)]
+    return "\n".join([f"<image>{question.question}", *options, INSTRUCTION])
+
+
+def target_text(question: Question) -> str:
+    """The response the warm start teaches, without the end-of-turn token."""
+    return f"<think>{question.rationale}</think>\n<answer>{question.answer}</answer>"
+
+
+def chat(question: Question) -> list[dict[str, object]]:
+    """The conversation up to the model's turn, in the form ``apply_chat_template`` takes."""
+    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": _spoken(question)}]}]
+
+
+def answered_correctly(response: str, answer: str) -> bool:
+    """Whether a response ends in one answer region holding exactly ``answer``."""
+    head, opened, tail = response.partition("<answer>")
+    inside, closed, _ = tail.partition("</answer>")
+    return bool(opened and closed and head) and inside.strip() == answer
+
+
+def texts(questions: Sequence[Question]) -> list[str]:
+    """Everything said about ``questions``: what the tokenizer is trained on."""
+    return [text for question in questions for text in (_spoken(question), target_text(question))]
+
+
+def _spoken(question: Question) -> str:
+    return user_text(question).removeprefix("<image>")
