@@ -1,0 +1,178 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Questions as verl's RL parquet files: splits that share no question, and the same bytes for the same seed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from recipe.tiny.prompts import user_text
+from recipe.tiny.tasks import TASKS, Question, Task
+
+# verl concatenates files only when their columns agree to the type, so the types are spelled out, not inferred.
+SCHEMA = pa.schema(
+    [
+        ("data_source", pa.string()),
+        ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("images", pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))),
+        ("ability", pa.string()),
+        ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+        (
+            "extra_info",
+            pa.struct(
+                [
+                    ("split", pa.string()),
+                    ("index", pa.int64()),
+                    ("qid", pa.string()),
+                    ("source", pa.string()),
+                    ("category", pa.string()),
+                    ("question", pa.string()),
+                    ("answer", pa.string()),
+                    ("answer_type", pa.string()),
+                    ("options", pa.list_(pa.string())),
+                    ("tolerance", pa.float64()),
+                    ("image_sha256", pa.list_(pa.string())),
+                    ("pass_rate_7b", pa.float64()),
+                    ("pass_rate_32b", pa.float64()),
+                ]
+            ),
+        ),
+    ]
+)
+UNKNOWN = -1.0
+MOST_REPEATS = 1000
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What the data files depend on."""
+
+    task: str
+    train: int
+    val: int
+    test: int
+    seed: int
+
+
+def rng_for(seed: int, purpose: str) -> random.Random:
+    """A random stream of its own for every seed and purpose."""
+    return random.Random(f"{seed}/{purpose}")
+
+
+def draw(task: Task, count: int, rng: random.Random, taken: set[str]) -> list[Question]:
+    """Draw questions that nobody has drawn before.
+
+    Args:
+        task: The family to draw from.
+        count: How many.
+        rng: The random stream.
+        taken: Content hashes of the questions that are gone; the new ones are added.
+
+    Returns:
+        ``count`` questions, all different.
+
+    Raises:
+        ValueError: The task seems to have no further questions.
+    """
+    questions: list[Question] = []
+    repeats = 0
+    while len(questions) < count:
+        question = task.sample(rng)
+        if question.content_hash in taken:
+            repeats += 1
+            if repeats > MOST_REPEATS:
+                raise ValueError(f"task {task.name} has too few different questions: {len(taken)} drawn; ask for less.")
+            continue
+        repeats = 0
+        taken.add(question.content_hash)
+        questions.append(question)
+    return questions
+
+
+def draw_splits(settings: DataSettings) -> dict[str, list[Question]]:
+    """Draw the three splits; a larger training split leaves the other two as they were."""
+    taken: set[str] = set()
+    task = TASKS[settings.task]
+    sizes = {"test": settings.test, "val": settings.val, "train": settings.train}
+    return {split: draw(task, size, rng_for(settings.seed, split), taken) for split, size in sizes.items()}
+
+
+def write_splits(settings: DataSettings, folder: Path) -> None:
+    """Write ``train.parquet``, ``val.parquet`` and ``test.parquet`` to ``folder``."""
+    for split, questions in draw_splits(settings).items():
+        rows = [_row(question, settings.task, split, index) for index, question in enumerate(questions)]
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"{split}.parquet")
+
+
+def read_questions(path: Path) -> list[Question]:
+    """Read a parquet file back as questions; a rationale is not stored, so it comes back empty."""
+    rows = pq.read_table(path, columns=["images", "extra_info"]).to_pylist()
+    return [
+        Question(
+            image=Image.open(io.BytesIO(row["images"][0]["bytes"])).convert("RGB"),
+            question=row["extra_info"]["question"],
+            answer=row["extra_info"]["answer"],
+            rationale="",
+            options=tuple(row["extra_info"]["options"]),
+            answer_type=row["extra_info"]["answer_type"],
+        )
+        for row in rows
+    ]
+
+
+def content_hashes(questions: Sequence[Question]) -> set[str]:
+    """The content hashes of ``questions``."""
+    return {question.content_hash for question in questions}
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _row(question: Question, task: str, split: str, index: int) -> dict[str, object]:
+    """One row of ``SCHEMA``; every key is always present."""
+    image = _png(question.image)
+    return {
+        "data_source": f"tiny_{task}",
+        "prompt": [{"role": "user", "content": user_text(question)}],
+        "images": [{"bytes": image, "path": None}],
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": question.answer},
+        "extra_info": {
+            "split": split,
+            "index": index,
+            "qid": f"tiny_{task}-{split}-{index}",
+            "source": "tiny",
+            "category": task,
+            "question": question.question,
+            "answer": question.answer,
+            "answer_type": question.answer_type,
+            "options": list(question.options),
+            "tolerance": UNKNOWN,
+            "image_sha256": [hashlib.sha256(image).hexdigest()],
+            "pass_rate_7b": UNKNOWN,
+            "pass_rate_32b": UNKNOWN,
+        },
+    }
