@@ -30,6 +30,22 @@ LOSS_AGG_MODES = (
 )
 
 
+def check_loss_agg_mode(loss_agg_mode: str) -> None:
+    """Refuse a mode for which CARE does not know the scale.
+
+    Args:
+        loss_agg_mode: verl's ``actor_rollout_ref.actor.loss_agg_mode``.
+
+    Raises:
+        CareConfigError: verl has no such mode, or it came after 0.9.1 and has not been checked.
+    """
+    if loss_agg_mode not in LOSS_AGG_MODES:
+        raise CareConfigError(
+            f"actor_rollout_ref.actor.loss_agg_mode={loss_agg_mode!r}: CARE does not know how this mode weighs a row; "
+            f"set it to one of {', '.join(LOSS_AGG_MODES)}."
+        )
+
+
 def scale_for_loss_agg(token_advantages: torch.Tensor, response_mask: torch.Tensor, loss_agg_mode: str) -> torch.Tensor:
     """Give every row the total policy-gradient weight that GRPO would give a row of the same advantage.
 
@@ -46,11 +62,7 @@ def scale_for_loss_agg(token_advantages: torch.Tensor, response_mask: torch.Tens
         (B, T) scaled token advantages.
 
     Raises:
-        CareConfigError: verl has no such mode, or one that came after 0.9.1 and has not been checked.
+        CareConfigError: See ``check_loss_agg_mode``.
     """
-    if loss_agg_mode not in LOSS_AGG_MODES:
-        raise CareConfigError(
-            f"actor_rollout_ref.actor.loss_agg_mode={loss_agg_mode!r}: CARE does not know how this mode weighs a row; "
-            f"set it to one of {', '.join(LOSS_AGG_MODES)}."
-        )
+    check_loss_agg_mode(loss_agg_mode)
     return token_advantages * (response_mask != 0).sum(dim=1, keepdim=True)

@@ -48,7 +48,7 @@ class Regions:
     """(B,) int64, tokens between the answer's tags; the response's length where there is no answer."""
 
 
-class RegionMasses(NamedTuple):
+class RowMasses(NamedTuple):
     """Where the credit of each row went: shares of the row's sum of ``|a_t|``, all 0 for a row without credit."""
 
     rationale: torch.Tensor
@@ -57,6 +57,15 @@ class RegionMasses(NamedTuple):
     """(B,) share of the answer tokens."""
     other: torch.Tensor
     """(B,) share of the tokens of neither region."""
+
+
+REGION_METRICS: dict[str, str] = {
+    "care/region_mass/rationale": "Mean share of a row's credit that its rationale gets, over rows with credit.",
+    "care/region_mass/answer": "The same for its answer; a row without an answer region counts in full.",
+    "care/region_mass/other": "The same for tokens of neither region. Not 0 only with regions.enable=false.",
+    "care/region_mass/rationale_of_positives": "Share of the rationale over rows pushed up: the realised share.",
+}
+"""The metrics of ``region_masses``."""
 
 
 def find_regions(
@@ -210,21 +219,41 @@ def _region_weights(
     return answer_BT * answer_B1 + rationale_BT * rationale_B1
 
 
-def region_masses(token_advantages: torch.Tensor, response_mask: torch.Tensor, regions: Regions) -> RegionMasses:
-    """Measure how much of each row's credit its regions really got, for the metrics.
+def row_masses(token_advantages: torch.Tensor, regions: Regions) -> RowMasses:
+    """Measure how much of each row's credit its regions really got.
 
     Args:
-        token_advantages: (B, T), before or after scaling; signs do not matter.
-        response_mask: (B, T), non-zero on the policy's own tokens.
+        token_advantages: (B, T), 0 outside the response; before or after scaling, which leaves shares as they are.
         regions: The regions of these rows.
 
     Returns:
         The shares; they sum to 1 in every row with credit.
     """
-    size_BT = token_advantages.abs() * (response_mask != 0)
+    size_BT = token_advantages.abs()
     total_B = size_BT.sum(dim=1)
     total_B = total_B.where(total_B > 0, torch.ones_like(total_B))
     rationale_B = (size_BT * (regions.think_mask & ~regions.answer_mask)).sum(dim=1) / total_B
     answer_B = (size_BT * regions.answer_mask).sum(dim=1) / total_B
     other_B = (size_BT * ~(regions.think_mask | regions.answer_mask)).sum(dim=1) / total_B
-    return RegionMasses(rationale_B, answer_B, other_B)
+    return RowMasses(rationale_B, answer_B, other_B)
+
+
+def region_masses(token_advantages: torch.Tensor, regions: Regions) -> dict[str, float]:
+    """The row masses of a batch as metrics: the keys of ``REGION_METRICS``, every time; a mean over nothing is 0.
+
+    Args:
+        token_advantages: (B, T), as for ``row_masses``.
+        regions: The regions of these rows.
+    """
+    masses = row_masses(token_advantages, regions)
+    credited_B = (token_advantages != 0).any(dim=1)
+    positive_B = token_advantages.sum(dim=1) > 0
+    values = (
+        masses.rationale[credited_B],
+        masses.answer[credited_B],
+        masses.other[credited_B],
+        masses.rationale[positive_B],
+    )
+    return {
+        name: value_N.sum().item() / max(1, len(value_N)) for name, value_N in zip(REGION_METRICS, values, strict=True)
+    }
