@@ -1,0 +1,122 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Multiple choice: both sides become option indices first, then the indices are compared.
+
+An answer is a letter, a letter with its own option's text, or an option's exact text. Prose is never searched for
+letters, and nothing is matched approximately: a guess rewarded here would be an anchor of CARE.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from dataclasses import dataclass
+
+from recipe.care.verifier.normalise import core
+from recipe.care.verifier.problem import Problem, Verdict
+
+_LEAD = re.compile(r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is|:)?\s+)(?=\W{0,3}[A-Za-z]\b)", re.I)
+_TAIL = re.compile(r"\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:answer|option|choice))?$", re.IGNORECASE)
+_LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:,]{0,2}")
+_LETTER_AND_TEXT = re.compile(r"[(\[]?([A-Za-z])(?:[)\].:,]+\s*|\s+-?\s*)(\S.*)")
+# Where a row's options are unknown: "B. some text", unless the text goes on to name another option.
+_LABELLED = re.compile(r"[(\[]?[A-Za-z][)\].:]+\s+(?!.*\b[A-Z][).:])\S.*")
+_SEVERAL = re.compile(r"[A-Z](?:\s*(?:,|;|and|&)?\s*[A-Z]){1,25}")
+_SIZING = re.compile(r"\\(?:left|right|big|Big|displaystyle)(?![A-Za-z])")
+_LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mbox|mathbf)\s*\{([^{}]*)\}")
+_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|\s*\bdegrees?\b")
+_SPACING = re.compile(r"\\[,;:! ]|[\s$~]+")
+
+
+def option_key(text: str) -> str:
+    """An option's text as it is compared; spacing, fences, sizing and the spelling of degrees do not count."""
+    key = _SIZING.sub("", _LATEX_TEXT.sub(r"\1", core(text)))
+    key = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", _DEGREES.sub("°", key))
+    return _SPACING.sub("", key).rstrip(".")
+
+
+@dataclass(frozen=True)
+class _Menu:
+    """The options of a row, ready for look-ups."""
+
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, options: tuple[str, ...]) -> _Menu:
+        keys = tuple(option_key(option) for option in options)
+        folded = tuple(key.casefold() for key in keys)
+        differ_by_case = len(set(folded)) < len(set(keys))
+        return cls(keys if differ_by_case else folded)
+
+    def matches(self, text: str) -> frozenset[int]:
+        """Indices of the options whose text is ``text``; several where the row repeats an option."""
+        key = option_key(text)
+        return frozenset(i for i, option in enumerate(self.keys) if option in (key, key.casefold()) and option)
+
+    def has_letter(self, index: int) -> bool:
+        """Whether a letter stands for an option; with unknown options every letter does."""
+        return not self.keys or index < len(self.keys)
+
+
+def judge_choice(problem: Problem, body: str) -> Verdict:
+    """Compare the option the answer names with the option the gold names."""
+    menu = _Menu.of(problem.options)
+    gold = core(problem.gold)
+    if not _is_letter(gold, menu) and _SEVERAL.fullmatch(gold) and not menu.matches(gold):
+        return _judge_several(gold, body)
+    prefers_letter = _is_letter(gold, menu)
+    wanted = _read(gold, menu, prefers_letter)
+    if not wanted:
+        return Verdict(False, "bad_gold", verified=False)
+    chosen = _read(core(body), menu, prefers_letter)
+    if not chosen:
+        return Verdict(False, "choice_unread", core(body))
+    name = string.ascii_uppercase[min(chosen)]
+    return Verdict(bool(chosen & wanted), "choice", name)
+
+
+def _is_letter(gold: str, menu: _Menu) -> bool:
+    letter = _LETTER.fullmatch(gold)
+    return letter is not None and menu.has_letter(_index(letter.group(1)))
+
+
+def _index(letter: str) -> int:
+    return string.ascii_uppercase.index(letter.upper())
+
+
+def _read(text: str, menu: _Menu, prefers_letter: bool) -> frozenset[int]:
+    """The option a text names; several indices only where options repeat, none where it names no single option."""
+    by_text = menu.matches(text)
+    if by_text and not prefers_letter:
+        return by_text
+    text = _TAIL.sub("", _LEAD.sub("", text, count=1) if _LEAD.match(text) else text)
+    text = core(text)
+    letter = _LETTER.fullmatch(text)
+    if letter:
+        index = _index(letter.group(1))
+        return frozenset({index}) if menu.has_letter(index) else by_text
+    labelled = _LETTER_AND_TEXT.fullmatch(text)
+    if labelled:
+        index = _index(labelled.group(1))
+        unknown_but_labelled = not menu.keys and _LABELLED.fullmatch(text)
+        if unknown_but_labelled or index in menu.matches(labelled.group(2)):
+            return frozenset({index})
+    return by_text or menu.matches(text)
+
+
+def _judge_several(gold: str, body: str) -> Verdict:
+    """Multi-select golds such as ``ABD``: the same letters, in any order, and nothing else."""
+    text = core(body)
+    name = "".join(sorted(set(re.findall("[A-Z]", text)))) if _SEVERAL.fullmatch(text) else text
+    return Verdict(name == "".join(sorted(set(re.findall("[A-Z]", gold)))), "choice_several", name)

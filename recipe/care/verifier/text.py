@@ -1,0 +1,37 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Text answers: equality of the whole text, never a part of it."""
+
+from __future__ import annotations
+
+import re
+
+from recipe.care.verifier.normalise import core
+from recipe.care.verifier.problem import Problem, Verdict
+
+_LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}")
+_ESCAPED = re.compile(r"\\([%$&#_{}])")
+_SPACES = re.compile(r"\s+")
+
+
+def text_key(text: str) -> str:
+    """The text as it is compared: unwrapped, case folded, single spaces, no outer quotes or final full stop."""
+    key = _ESCAPED.sub(r"\1", _LATEX_TEXT.sub(r"\1", core(text))).replace("~", " ")
+    return _SPACES.sub(" ", key).strip().casefold()
+
+
+def judge_text(problem: Problem, body: str) -> Verdict:
+    """Accept a text that equals the gold."""
+    pred = text_key(body)
+    return Verdict(pred == text_key(problem.gold), "text", pred)
