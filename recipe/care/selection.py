@@ -182,9 +182,9 @@ def _pool(
     then the floor(M/2) farthest of the rest. A repair counts as nearer, or farther, than everyone else.
     """
     near = {"nearest": config.m, "lexical": config.m, "mixed": config.m - config.m // 2, "farthest": 0}[config.selector]
-    near_PG = _lowest(distance_PG.masked_fill(repair_PG, -torch.inf), candidate_PG, near)
-    rest_PG = candidate_PG & ~near_PG
-    return near_PG | _lowest((-distance_PG).masked_fill(repair_PG, -torch.inf), rest_PG, config.m - near)
+    bonus_PG = _FIRST * repair_PG
+    near_PG = _lowest(distance_PG - bonus_PG, candidate_PG, near)
+    return near_PG | _lowest(-distance_PG - bonus_PG, candidate_PG & ~near_PG, config.m - near)
 
 
 def _lowest(key_PG: torch.Tensor, among_PG: torch.Tensor, count: int) -> torch.Tensor:

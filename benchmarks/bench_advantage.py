@@ -1,0 +1,165 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Time ``care_advantages`` beside a straightforward loop over groups, on one CPU thread.
+
+    python benchmarks/bench_advantage.py
+    python benchmarks/bench_advantage.py --groups 128 --rollouts 16 --hidden 2048
+
+Both see the same rows and must agree on every advantage. The loop is what one would write first: per group, torch
+operations on the group's rows, one traversal step at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from recipe.care.advantage import care_advantages
+from recipe.care.config import CareConfig
+from recipe.care.lexical import lexical_embeddings
+from recipe.care.report import group_metrics
+
+_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A synthetic step: random verdicts at a success rate of 0.4, random embeddings."""
+
+    acc: torch.Tensor
+    rewards: torch.Tensor
+    group: list[str]
+    think_len: torch.Tensor
+    answer_len: torch.Tensor
+    embeddings: torch.Tensor
+    seq_logp: torch.Tensor
+
+    @classmethod
+    def draw(cls, groups: int, rollouts: int, hidden: int) -> Rows:
+        """The same rows for the same sizes."""
+        random = torch.Generator().manual_seed(0)
+        count = groups * rollouts
+        acc = (torch.rand(count, generator=random) < 0.4).float()
+        return cls(
+            acc=acc,
+            rewards=0.9 * acc + 0.1,
+            group=[f"prompt-{row // rollouts}" for row in range(count)],
+            think_len=torch.randperm(count, generator=random),
+            answer_len=torch.randint(1, 9, (count,), generator=random),
+            embeddings=torch.randn(count, hidden, generator=random),
+            seq_logp=-torch.rand(count, generator=random),
+        )
+
+
+def loop_advantages(rows: Rows, config: CareConfig) -> torch.Tensor:
+    """(B,) advantages by a loop over groups; default settings only."""
+    members = defaultdict(list)
+    for row, name in enumerate(rows.group):
+        members[name].append(row)
+    advantages = torch.zeros(len(rows.group))
+    for group in members.values():
+        index = torch.tensor(group)
+        acc, rewards = rows.acc[index], rows.rewards[index]
+        unit = torch.nn.functional.normalize(rows.embeddings[index], dim=-1)
+        distance = 1 - unit @ unit.T
+        positives, failures = (acc > 0.5).nonzero()[:, 0].tolist(), (acc <= 0.5).nonzero()[:, 0].tolist()
+        if positives and failures:
+            anchor = min(positives, key=lambda slot: int(rows.think_len[index[slot]]))
+            pool = sorted(failures, key=lambda slot: float(distance[anchor, slot]))[: config.m]
+            negatives = _farthest_first(distance, pool, [pool[0]], min(config.k, len(failures)))
+            subgroup = rewards[[anchor, *negatives]]
+            raw = (subgroup - subgroup.mean()) / (subgroup.var(correction=0) + config.eps).sqrt()
+            values = torch.cat([raw[:1], -config.neg_scale * raw[1:].abs()])
+        elif not positives and len(failures) > 1:
+            anchor = max(failures, key=lambda slot: float(rows.seq_logp[index[slot]]))
+            k_prime = min(config.k, len(failures) - 1)
+            negatives = _farthest_first(distance, failures, [anchor], k_prime + 1)[1:]
+            values = torch.tensor([config.rescue.delta] + [-config.rescue.delta / k_prime] * k_prime)
+        else:
+            continue
+        advantages[index[[anchor, *negatives]]] = values * math.sqrt(config.k / len(negatives))
+    return advantages
+
+
+def _farthest_first(distance: torch.Tensor, pool: list[int], picked: list[int], size: int) -> list[int]:
+    while len(picked) < size:
+        left = [slot for slot in pool if slot not in picked]
+        picked = [*picked, max(left, key=lambda slot: float(distance[slot, picked].min()))]
+    return picked
+
+
+def run(groups: int, rollouts: int, hidden: int) -> list[tuple[str, float]]:
+    """Time each way of computing the same advantages, and the steps around them, on one thread.
+
+    Args:
+        groups: Prompts in the step.
+        rollouts: Rows per prompt.
+        hidden: Width of the embeddings.
+
+    Returns:
+        (name, best seconds of a few runs), the loop last.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    rows = Rows.draw(groups, rollouts, hidden)
+    config, random = CareConfig(), CareConfig(anchor="random", selector="random")
+    result = care_advantages(**vars(rows), config=config)
+    if not torch.allclose(result.advantages, loop_advantages(rows, config), atol=1e-3):
+        raise AssertionError("the loop and care_advantages disagree")
+    ids = torch.randint(0, 150_000, (groups * rollouts, 300), generator=torch.Generator().manual_seed(0))
+
+    def metrics() -> None:
+        valid = torch.ones(groups * rollouts, dtype=torch.bool)
+        group_metrics(result, rows.acc, rows.rewards, rows.group, valid, rows.think_len, rows.embeddings, config)
+
+    timings = [
+        ("care_advantages", _best(lambda: care_advantages(**vars(rows), config=config))),
+        ("care_advantages, anchor=random selector=random", _best(lambda: care_advantages(**vars(rows), config=random))),
+        ("group_metrics", _best(metrics)),
+        ("lexical_embeddings, 300 tokens a row", _best(lambda: lexical_embeddings(ids, torch.ones_like(ids)))),
+        ("loop over groups", _best(lambda: loop_advantages(rows, config))),
+    ]
+    torch.set_num_threads(threads)
+    return timings
+
+
+def _best(work: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def main() -> None:
+    """Read the sizes from the command line and print the timings."""
+    parser = argparse.ArgumentParser(description="Time care_advantages beside a loop over groups, on one CPU thread.")
+    parser.add_argument("--groups", type=int, default=512, help="prompts in the step (default 512)")
+    parser.add_argument("--rollouts", type=int, default=8, help="rows per prompt (default 8)")
+    parser.add_argument("--hidden", type=int, default=3584, help="width of the embeddings (default 3584)")
+    sizes = parser.parse_args()
+    print(f"{sizes.groups} groups x {sizes.rollouts} rollouts, hidden {sizes.hidden}, 1 thread, best of {_REPEATS}:")
+    for name, seconds in run(sizes.groups, sizes.rollouts, sizes.hidden):
+        print(f"  {seconds * 1e3:8.1f} ms  {name}")
+
+
+if __name__ == "__main__":
+    main()
