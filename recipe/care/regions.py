@@ -30,7 +30,7 @@ from recipe.care.errors import CareDataError
 from recipe.care.tags import Span, find_spans
 from recipe.care.token_bytes import TokenBytes, TokenizerLike, token_bytes
 
-# Keeps rows without any weight at 0. Far below the precision of the sums it is added to, which are about 1 or more.
+# Keeps rows without any weight at 0. Other rows' weights sum to about 1 or more, so their advantage is kept to 1e-12.
 _EPS = 1e-12
 
 
