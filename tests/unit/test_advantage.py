@@ -89,11 +89,12 @@ def test_only_negatives_are_scaled(scale):
     assert result.advantages.tolist() == pytest.approx([2.0] + [-0.5 * scale] * 4, rel=1e-4)
 
 
+@pytest.mark.parametrize("k", [4, 6])
 @pytest.mark.parametrize("k_prime", [1, 2, 3, 4])
-def test_equalisation_multiplies_by_the_root_of_k_over_k_prime(k_prime):
+def test_equalisation_multiplies_by_the_root_of_k_over_k_prime(k, k_prime):
     acc = [1] + [0] * k_prime
-    plain, equalised = care(acc, CareConfig(equalize=False)), care(acc, CareConfig(equalize=True))
-    assert torch.allclose(equalised.advantages, math.sqrt(4 / k_prime) * plain.advantages)
+    plain, equalised = care(acc, CareConfig(k=k, equalize=False)), care(acc, CareConfig(k=k, equalize=True))
+    assert torch.allclose(equalised.advantages, math.sqrt(k / k_prime) * plain.advantages)
 
 
 def test_equal_rewards_give_no_advantage():

@@ -204,6 +204,13 @@ def test_ties_go_to_the_earlier_row():
     assert picked(select_anchored(twins, CareConfig(k=2, m=3))) == [1, 2]
 
 
+def test_ties_at_the_edge_of_the_pool_go_to_the_earlier_rows():
+    """Forty failures in the same place, enough for an unstable sort to mix them up; M = 4 keeps the first four."""
+    rows = one_group([1] + [0] * 40, at_degrees(0, *[50] * 40))
+    for selector in ("nearest", "farthest", "mixed"):
+        assert picked(select_anchored(rows, CareConfig(k=4, m=4, selector=selector))) == [1, 2, 3, 4]
+
+
 def test_fewer_failures_than_k_are_all_taken():
     subgroups = select_anchored(one_group([0, 1, 0], at_degrees(30, 0, 20)), CareConfig())
     assert subgroups.negative_PK.tolist() == [[2, 0, -1, -1]]
