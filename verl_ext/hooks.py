@@ -39,6 +39,7 @@ HOOKS: dict[str, str] = {
 
 CPU_HOOKS: dict[str, str] = {
     "verl.plugin.platform.platform_manager": "verl_ext.cpu.platform:install",
+    "verl.trainer.ppo.v1.replay_buffer": "verl_ext.cpu.polling:install",
     "verl.utils.distributed": "verl_ext.cpu.process_group:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.cpu.engines:install",
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.cpu.weight_sync:install",

@@ -158,5 +158,5 @@ def _reward_extras(data: TensorDict, rows: int) -> list[Mapping[str, object]]:
     if "acc" in data:
         columns = {name: list(data[name]) for name in ("acc", "verified") if name in data}
         return [{"score": None, **{name: values[row] for name, values in columns.items()}} for row in range(rows)]
-    extra_fields = cast(list[Mapping[str, Mapping[str, object]]], data["extra_fields"].tolist())
+    extra_fields = cast(list[Mapping[str, Mapping[str, object]]], list(data["extra_fields"]))
     return [fields.get("reward_extra_info", {}) for fields in extra_fields]

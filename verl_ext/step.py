@@ -29,6 +29,7 @@ from recipe.care.lexical import lexical_embeddings
 from recipe.care.loss_scale import scale_for_loss_agg
 from recipe.care.regions import Regions, find_regions, region_masses, token_advantages
 from recipe.care.report import group_metrics
+from recipe.care.token_bytes import TokenizerLike
 from verl_ext.rollouts import Rollouts
 from verl_ext.verdicts import LeftOut
 
@@ -41,13 +42,13 @@ class CareStep:
     metrics: dict[str, float]
 
 
-def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer: object) -> torch.Tensor:
+def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer: TokenizerLike) -> torch.Tensor:
     """(B, T) int64 mask of the tokens an embedding averages: the rationale's own, or all where there is none."""
     regions = find_regions(response_ids, response_mask, tokenizer, include_tags=False)
     return _or_whole_response(regions.think_mask, response_mask).to(torch.int64)
 
 
-def compute_step(rollouts: Rollouts, tokenizer: object, care: CareConfig, loss_agg_mode: str) -> CareStep:
+def compute_step(rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig, loss_agg_mode: str) -> CareStep:
     """Run CARE on one step's rollouts.
 
     Args:

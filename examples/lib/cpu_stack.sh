@@ -1,0 +1,57 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Sourced by the CPU scripts: what stock `python -m verl.trainer.main_ppo` needs to run without an accelerator.
+# docs/cpu.md says why, line by line.
+
+# One thread per process: the run has about ten processes on however many cores there are.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}
+export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}
+export VLLM_CPU_OMP_THREADS_BIND=${VLLM_CPU_OMP_THREADS_BIND:-nobind}
+# Ray asks for a running cluster's token where one was set up; a laptop run starts its own.
+export RAY_AUTH_MODE=${RAY_AUTH_MODE:-disabled}
+export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
+
+# Logical accelerators Ray hands out: one per data-parallel rank.
+RANKS=${RANKS:-1}
+
+CPU_STACK=(
+    trainer.device=cpu
+    trainer.nnodes=1
+    trainer.n_gpus_per_node="$RANKS"
+    ray_kwargs.ray_init.num_cpus=32
+    +ray_kwargs.ray_init.num_gpus="$RANKS"
+    +ray_kwargs.ray_init.include_dashboard=False
+    transfer_queue.backend.SimpleStorage.num_data_storage_units=1
+    data.dataloader_num_workers=0
+    actor_rollout_ref.actor.strategy=fsdp2
+    actor_rollout_ref.actor.use_torch_compile=False
+    '+actor_rollout_ref.actor.fsdp_config.mixed_precision={param_dtype: fp32, reduce_dtype: fp32, buffer_dtype: fp32}'
+    '+actor_rollout_ref.ref.fsdp_config.mixed_precision={param_dtype: fp32, reduce_dtype: fp32, buffer_dtype: fp32}'
+    actor_rollout_ref.model.use_remove_padding=False
+    actor_rollout_ref.model.enable_gradient_checkpointing=False
+    +actor_rollout_ref.model.override_config.attn_implementation=eager
+    actor_rollout_ref.rollout.name=vllm
+    actor_rollout_ref.rollout.dtype=float32
+    # verl's default, dummy weights, leaves vLLM 0.28's image normalisation random: it is no weight of the checkpoint,
+    # so the first synchronisation does not repair it and the policy sees noise instead of the picture.
+    actor_rollout_ref.rollout.load_format=auto
+    actor_rollout_ref.rollout.enforce_eager=True
+    actor_rollout_ref.rollout.free_cache_engine=False
+    +actor_rollout_ref.rollout.enable_sleep_mode=False
+    actor_rollout_ref.rollout.tensor_model_parallel_size=1
+    actor_rollout_ref.rollout.agent.num_workers=1
+    actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes=64
+    reward.num_workers=1
+)

@@ -1,0 +1,95 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Sourced by the GPU scripts after they have set their variables: checks what a run needs, then starts stock verl.
+#
+# Reads: MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION
+# PARAM_OFFLOAD EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, and the arguments of the script.
+
+DATA=(
+    data.train_files="$TRAIN_FILES"
+    data.val_files="$VAL_FILES"
+    data.image_key=images
+    data.train_batch_size=512
+    data.max_prompt_length=2048
+    data.max_response_length=2048
+    data.filter_overlong_prompts=True
+    data.truncation=error
+    # Image tokens are counted in the model's own patches; verl's default is Qwen2.5-VL's.
+    data.image_patch_size="$IMAGE_PATCH_SIZE"
+)
+MODEL=(
+    actor_rollout_ref.model.path="$MODEL_PATH"
+    actor_rollout_ref.model.use_remove_padding=True
+    actor_rollout_ref.model.enable_gradient_checkpointing=True
+)
+ACTOR=(
+    actor_rollout_ref.actor.strategy=fsdp2
+    actor_rollout_ref.actor.optim.lr=1e-6
+    actor_rollout_ref.actor.optim.weight_decay=0.01
+    actor_rollout_ref.actor.ppo_mini_batch_size=128
+    actor_rollout_ref.actor.use_dynamic_bsz=True
+    actor_rollout_ref.actor.ppo_max_token_len_per_gpu="$MICRO_TOKENS"
+    # A row's token advantages then add up to its advantage: the paper's objective.
+    actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-mean
+    actor_rollout_ref.actor.clip_ratio_low=0.2
+    actor_rollout_ref.actor.clip_ratio_high=0.28
+    actor_rollout_ref.actor.use_kl_loss=True
+    actor_rollout_ref.actor.kl_loss_coef=0.01
+    actor_rollout_ref.actor.kl_loss_type=low_var_kl
+    actor_rollout_ref.actor.entropy_coeff=0
+    actor_rollout_ref.actor.fsdp_config.param_offload="$PARAM_OFFLOAD"
+    actor_rollout_ref.actor.fsdp_config.optimizer_offload="$PARAM_OFFLOAD"
+)
+ROLLOUT=(
+    actor_rollout_ref.rollout.name=vllm
+    actor_rollout_ref.rollout.n=8
+    actor_rollout_ref.rollout.temperature=1.0
+    actor_rollout_ref.rollout.tensor_model_parallel_size="$ROLLOUT_TP"
+    actor_rollout_ref.rollout.gpu_memory_utilization="$GPU_MEMORY_UTILIZATION"
+    actor_rollout_ref.rollout.calculate_log_probs=True
+    actor_rollout_ref.rollout.log_prob_use_dynamic_bsz=True
+    actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu="$MICRO_TOKENS"
+    actor_rollout_ref.ref.log_prob_use_dynamic_bsz=True
+    actor_rollout_ref.ref.log_prob_max_token_len_per_gpu="$MICRO_TOKENS"
+    actor_rollout_ref.ref.fsdp_config.param_offload=True
+)
+REWARD=(
+    reward.custom_reward_function.path=pkg://recipe.care.reward
+    reward.custom_reward_function.name=compute_score
+)
+# algorithm.care needs nothing: its defaults are the paper's. The repair samples as the authors' code does.
+ALGORITHM=(
+    algorithm.adv_estimator=care
+    +algorithm.care.rgr.temperature=0.6
+    +algorithm.care.rgr.top_p=0.95
+    +algorithm.care.rgr.max_tokens=512
+)
+TRAINER=(
+    trainer.nnodes="$NNODES"
+    trainer.n_gpus_per_node="$NGPUS_PER_NODE"
+    trainer.total_epochs="$EPOCHS"
+    trainer.save_freq="$SAVE_FREQ"
+    trainer.test_freq="$TEST_FREQ"
+    trainer.logger="$LOGGER"
+    trainer.project_name=care
+    trainer.experiment_name="$EXPERIMENT"
+    trainer.default_local_dir="$OUT_DIR"
+)
+ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${ALGORITHM[@]}" "${TRAINER[@]}" "$@")
+
+if [[ $DRY_RUN == 1 ]]; then
+    exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
+fi
+"$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --model "$MODEL_PATH" --data "$TRAIN_FILES" "$VAL_FILES"
+exec "$PYTHON" -m verl.trainer.main_ppo "${ARGUMENTS[@]}"

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# CARE on Qwen2.5-VL 3B with the paper's settings (docs/paper_map.md), on one node of 8 GPUs.
+#
+#   bash examples/run_qwen2_5_vl_3b_care.sh                        # one node
+#   NNODES=4 bash examples/run_qwen2_5_vl_3b_care.sh               # on the head node of a 4-node Ray cluster (docs/scaling.md)
+#   DRY_RUN=1 bash examples/run_qwen2_5_vl_3b_care.sh              # resolve and validate the configuration, no GPU needed
+#   bash examples/run_qwen2_5_vl_3b_care.sh trainer.save_freq=5    # any further verl override
+#
+# TRAIN_FILES and VAL_FILES are parquet files in verl's format; docs/data.md says how they are made.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+MODEL_PATH=${MODEL_PATH:-Qwen/Qwen2.5-VL-3B-Instruct}
+TRAIN_FILES=${TRAIN_FILES:-$ROOT/data/train.parquet}
+VAL_FILES=${VAL_FILES:-$ROOT/data/val.parquet}
+NNODES=${NNODES:-1}
+NGPUS_PER_NODE=${NGPUS_PER_NODE:-8}
+IMAGE_PATCH_SIZE=${IMAGE_PATCH_SIZE:-14}
+ROLLOUT_TP=${ROLLOUT_TP:-1}
+MICRO_TOKENS=${MICRO_TOKENS:-24576}
+GPU_MEMORY_UTILIZATION=${GPU_MEMORY_UTILIZATION:-0.6}
+PARAM_OFFLOAD=${PARAM_OFFLOAD:-False}
+EPOCHS=${EPOCHS:-1}
+SAVE_FREQ=${SAVE_FREQ:-20}
+TEST_FREQ=${TEST_FREQ:-10}
+EXPERIMENT=${EXPERIMENT:-qwen2_5_vl_3b_care}
+OUT_DIR=${OUT_DIR:-$ROOT/runs/$EXPERIMENT}
+LOGGER=${LOGGER:-'["console","tensorboard"]'}
+DRY_RUN=${DRY_RUN:-0}
+PYTHON=${PYTHON:-python3}
+
+source "$ROOT/examples/lib/train_gpu.sh"

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Watch CARE train a tiny vision-language model on the CPU, through stock verl: Ray, FSDP2 actor, vLLM rollout.
+#
+#   bash examples/run_tiny_vlm_care_cpu.sh                # sets up .venv, makes model and data, trains, reports
+#   ALGO=grpo bash examples/run_tiny_vlm_care_cpu.sh      # the baseline with the same budget
+#   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
+#
+# Variables: ALGO (care), STEPS (60), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
+# (runs/tiny_data), VENV (.venv), DRY_RUN (0). An interrupted run resumes from its last checkpoint when started again.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+
+ALGO=${ALGO:-care}
+STEPS=${STEPS:-60}
+FAMILY=${FAMILY:-qwen2_5_vl}
+SEED=${SEED:-0}
+DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}
+RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_${FAMILY}_$ALGO}
+VENV=${VENV:-$ROOT/.venv}
+DRY_RUN=${DRY_RUN:-0}
+
+VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
+PYTHON=$VENV/bin/python
+source "$ROOT/examples/lib/cpu_stack.sh"
+
+"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY"
+
+DATA=(
+    data.train_files="$DATA_DIR/data/train.parquet"
+    data.val_files="$DATA_DIR/data/val.parquet"
+    data.image_key=images
+    data.train_batch_size=16
+    data.max_prompt_length=160
+    data.max_response_length=48
+    data.seed="$SEED"
+)
+ACTOR=(
+    actor_rollout_ref.model.path="$DATA_DIR/model"
+    actor_rollout_ref.actor.ppo_mini_batch_size=16
+    actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
+    actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-mean
+    actor_rollout_ref.actor.use_kl_loss=False
+    actor_rollout_ref.actor.optim.lr=1e-4
+)
+ROLLOUT=(
+    actor_rollout_ref.rollout.n=8
+    actor_rollout_ref.rollout.temperature=1.0
+    actor_rollout_ref.rollout.calculate_log_probs=True
+    actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=128
+    actor_rollout_ref.rollout.max_model_len=512
+    actor_rollout_ref.rollout.max_num_seqs=256
+    actor_rollout_ref.rollout.seed="$SEED"
+    reward.custom_reward_function.path=pkg://recipe.care.reward
+    reward.custom_reward_function.name=compute_score
+)
+TRAINER=(
+    algorithm.adv_estimator="$ALGO"
+    trainer.total_training_steps="$STEPS"
+    trainer.total_epochs=1000
+    trainer.val_before_train=True
+    trainer.test_freq="$STEPS"
+    trainer.save_freq=20
+    trainer.max_actor_ckpt_to_keep=1
+    trainer.default_local_dir="$RUN_DIR/checkpoints"
+    trainer.resume_mode=auto
+    'trainer.logger=[file]'
+    trainer.project_name=care_tiny
+    trainer.experiment_name="$(basename "$RUN_DIR")"
+)
+# The paper's gamma acts relative to length; at these lengths (docs/configuration.md) it would switch the rationale off.
+if [[ $ALGO == care ]]; then
+    TRAINER+=(+algorithm.care.regions.gamma_pos=null +algorithm.care.regions.rationale_share=0.25)
+fi
+ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "$@")
+
+if [[ $DRY_RUN == 1 ]]; then
+    exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
+fi
+exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$ALGO" -- "${ARGUMENTS[@]}"

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Make the project's own virtual environment and install everything into it.
+#
+#   bash examples/setup.sh            # CPU stack (no accelerator needed), what the tiny examples use
+#   bash examples/setup.sh gpu        # verl 0.9.1's own GPU pins, for the 3B-8B examples
+#   EXTRAS=dev bash examples/setup.sh # with the test and lint tools
+#
+# Variables: VENV (.venv), PYTHON (python3), EXTRAS (none). Safe to run again: it does nothing when nothing changed.
+set -euo pipefail
+
+STACK=${1:-cpu}
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VENV=${VENV:-$ROOT/.venv}
+PYTHON=${PYTHON:-python3}
+EXTRAS=${EXTRAS:-}
+# Where PyTorch keeps CPU builds; asked only when the configured index does not have one.
+TORCH_CPU_INDEX=${TORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
+TORCH_CPU=2.13.0
+
+say() { printf '[setup %4ds] %s\n' "$SECONDS" "$*"; }
+die() { printf '[setup] %s\n' "$*" >&2; exit 1; }
+
+case "$STACK" in
+cpu | gpu) ;;
+-h | --help) sed -n '/^# Make/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+*) die "unknown stack '$STACK': use cpu or gpu" ;;
+esac
+
+command -v "$PYTHON" >/dev/null || die "no '$PYTHON' here; install Python 3.10-3.12 or set PYTHON=/path/to/python"
+"$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' ||
+  die "$("$PYTHON" --version) is not supported; Python 3.10-3.12 is needed (3.11 is what the tests run on). Set PYTHON=..."
+"$PYTHON" -c 'import ensurepip' 2>/dev/null ||
+  die "$PYTHON cannot make virtual environments; install its venv package (on Debian: apt install python3-venv)"
+
+stamp="$VENV/.care-setup"
+wanted="$STACK $EXTRAS $(cksum <"$ROOT/setup.py") $("$PYTHON" --version) $ROOT"
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
+  say "$VENV is up to date"
+  exit 0
+fi
+
+need_gb=$([[ $STACK == cpu ]] && echo 6 || echo 20)
+mkdir -p "$VENV"
+free_gb=$(df -Pk "$VENV" | awk 'NR==2 {print int($4 / 1048576)}')
+((free_gb >= need_gb)) || die "the $STACK stack needs about $need_gb GB in $VENV, $free_gb GB are free; set VENV=... elsewhere"
+
+say "making $VENV with $("$PYTHON" --version)"
+[[ -x $VENV/bin/python ]] || "$PYTHON" -m venv "$VENV"
+pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
+
+# Any failed pip call lands here with a sentence about what the step needed.
+install() {
+  local what=$1
+  shift
+  say "installing $what"
+  pip install --quiet "$@" || die "could not install $what. It needs a reachable Python package index and $need_gb GB; \
+the command was: pip install $*"
+}
+
+if [[ $STACK == cpu && $(uname -s) == Linux ]]; then
+  if pip install --quiet --no-deps "torch==$TORCH_CPU+cpu" 2>/dev/null; then
+    say "torch $TORCH_CPU (CPU build) installed from the configured index"
+  else
+    install "torch $TORCH_CPU (CPU build) from PyTorch's own index" --no-deps --retries 1 --timeout 15 \
+      --extra-index-url "$TORCH_CPU_INDEX" "torch==$TORCH_CPU+cpu"
+  fi
+fi
+install "the $STACK stack and this package (the long step: verl, vLLM, transformers, Ray)" \
+  -e "$ROOT[$STACK${EXTRAS:+,$EXTRAS}]"
+if [[ $STACK == gpu ]]; then
+  install "flash-attn, built against the torch just installed (needs nvcc; many minutes without a matching wheel)" \
+    --no-build-isolation -e "$ROOT[gpu,flash]"
+fi
+
+say "checking that verl, the plugin and the platform work together"
+HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.doctor --quiet ||
+  die "the environment is installed but CARE cannot run in it; see above, or: $VENV/bin/python -m verl_ext.doctor"
+printf '%s' "$wanted" >"$stamp"
+say "done: $VENV"

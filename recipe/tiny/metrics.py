@@ -1,0 +1,69 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Read verl's file logger: one JSON line per step, one file per attempt of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Step:
+    """The metrics of one step. Step 0 holds the validation before training."""
+
+    number: int
+    data: Mapping[str, float]
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """Mean validation accuracy, if this step validated."""
+        found = [value for name, value in self.data.items() if name.startswith("val-core/") and "/acc/mean@" in name]
+        return sum(found) / len(found) if found else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of the step."""
+        return self.data.get("timing_s/step")
+
+    def describe(self) -> str:
+        """One line for a person who waits."""
+        parts = [f"step {self.number:3d}"]
+        for name, label in (("critic/score/mean", "reward"), ("care/acc", "accuracy"), ("care/groups_mixed", "mixed")):
+            if name in self.data:
+                parts.append(f"{label} {self.data[name]:.3f}")
+        if self.seconds is not None:
+            parts.append(f"{self.seconds:.1f} s")
+        if self.val_accuracy is not None:
+            parts.append(f"validation accuracy {self.val_accuracy:.3f}")
+        return "  ".join(parts)
+
+
+def read_attempts(files: Sequence[Path]) -> list[Step]:
+    """The steps of a run, in order; where attempts overlap the later one counts.
+
+    A resumed run validates once more before it goes on; that does not overwrite the training metrics of the step it
+    resumes from. A last line still being written is left for the next call.
+    """
+    steps: dict[int, dict[str, float]] = {}
+    for file in files:
+        if not file.exists():
+            continue
+        for line in file.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                record = json.loads(line)
+                steps.setdefault(record["step"], {}).update(record["data"])
+    return [Step(number, steps[number]) for number in sorted(steps)]

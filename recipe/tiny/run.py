@@ -1,0 +1,163 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Run stock ``python -m verl.trainer.main_ppo`` for the tiny demo: progress, a clean stop, a report and a picture.
+
+    python -m recipe.tiny.run --run-dir runs/tiny_care --label care -- OVERRIDES...
+
+leaves in the run folder: ``train.log`` (everything the processes printed), ``metrics-<attempt>.jsonl`` (verl's file
+logger, one file per attempt, a resumed run being a new attempt), ``curves.png``, ``report.json`` and ``checkpoints/``.
+Ctrl-C stops the trainer and every process it started; running the same command again resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from recipe.tiny.metrics import read_attempts
+
+PR_SET_CHILD_SUBREAPER = 36
+POLL_S = 0.5
+STOP_PATIENCE_S = 20.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the trainer's exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipe.tiny.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--run-dir", type=Path, required=True, help="where everything of this run goes")
+    parser.add_argument("--label", required=True, help="name of the method, for the report and the picture")
+    parser.add_argument("overrides", nargs="+", help="verl overrides, after --")
+    options = parser.parse_args(argv)
+    run_dir: Path = options.run_dir.resolve()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    status = _train(run_dir, options.overrides)
+    if status != 0:
+        print(f"{options.label}: stopped with status {status}; the log is {run_dir / 'train.log'}.", file=sys.stderr)
+        print("Running the same command again resumes from the last checkpoint.", file=sys.stderr)
+        return status
+    _report(run_dir, options.label)
+    return 0
+
+
+def _train(run_dir: Path, overrides: Sequence[str]) -> int:
+    attempt = len(list(run_dir.glob("metrics-*.jsonl"))) + 1
+    metrics_file = run_dir / f"metrics-{attempt}.jsonl"
+    environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(metrics_file), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "verl.trainer.main_ppo", *overrides]
+    _adopt_orphans()
+    print(f"training; the full log is {run_dir / 'train.log'}", flush=True)
+    with open(run_dir / "train.log", "ab") as log:
+        # A session of its own: Ctrl-C in the terminal then reaches only this process, which stops the rest in order.
+        trainer = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+    stops = [signal.signal(number, _raise_interrupt) for number in (signal.SIGTERM, signal.SIGHUP)]
+    try:
+        _follow(trainer, metrics_file)
+    except KeyboardInterrupt:
+        print("\nstopping", flush=True)
+        trainer.send_signal(signal.SIGINT)
+    finally:
+        _stop_everything(trainer)
+        for number, handler in zip((signal.SIGTERM, signal.SIGHUP), stops, strict=True):
+            signal.signal(number, handler)
+    return trainer.returncode
+
+
+def _raise_interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of every process whose own parent dies, so that none of Ray's or vLLM's can be lost sight of."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path) -> None:
+    """Print a line per step until the trainer ends."""
+    printed = 0
+    began = time.monotonic()
+    while True:
+        ended = trainer.poll() is not None
+        steps = read_attempts([metrics_file])
+        for step in steps[printed:]:
+            print(f"[{time.monotonic() - began:5.0f} s] {step.describe()}", flush=True)
+        printed = len(steps)
+        if ended:
+            return
+        time.sleep(POLL_S)
+
+
+def _stop_everything(trainer: subprocess.Popen[bytes]) -> None:
+    """Give the trainer time to end, then end whatever is left of it."""
+    try:
+        trainer.wait(timeout=STOP_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        trainer.kill()
+        trainer.wait()
+    for kill in (psutil.Process.terminate, psutil.Process.kill):
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+                kill(process)
+        psutil.wait_procs(left, timeout=5)
+
+
+def _report(run_dir: Path, label: str) -> None:
+    from recipe.tiny.plot import plot_runs
+
+    files = sorted(run_dir.glob("metrics-*.jsonl"), key=lambda path: int(path.stem.split("-")[1]))
+    steps = read_attempts(files)
+    validated = [step for step in steps if step.val_accuracy is not None]
+    plot_runs({label: files}, run_dir / "curves.png")
+    report = {
+        "label": label,
+        "steps": steps[-1].number,
+        "val_accuracy_before": validated[0].val_accuracy,
+        "val_accuracy_after": validated[-1].val_accuracy,
+        "step_seconds_median": _median([step.seconds for step in steps[1:] if step.seconds is not None]),
+    }
+    (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    before, after = validated[0], validated[-1]
+    assert before.val_accuracy is not None and after.val_accuracy is not None
+    change = 100 * (after.val_accuracy - before.val_accuracy)
+    print(
+        f"{label}: validation accuracy {before.val_accuracy:.3f} before (step {before.number}), "
+        f"{after.val_accuracy:.3f} after (step {after.number}): {change:+.1f} points; "
+        f"{report['step_seconds_median']:.2f} s a step (median).\n"
+        f"Picture: {run_dir / 'curves.png'}   checkpoint: {run_dir / 'checkpoints'}"
+    )
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else float("nan")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The warm start trains on responses only, to a target, reproducibly; the command line adds the rest."""
+
+import functools
+import json
+
+import pytest
+import torch
+
+from recipe.tiny import prepare
+from recipe.tiny.dataset import read_questions
+from recipe.tiny.generate import GroupReport, Sampling, evaluate, report_groups
+from recipe.tiny.models import load
+from recipe.tiny.prompts import target_text
+from recipe.tiny.warm_start import IGNORED, WarmStartSettings, collate, warm_start
+
+# Two steps, and any accuracy will do.
+SHORT = WarmStartSettings("count_add", seed=0, target_accuracy=0.0, batch_size=8, eval_every=2, probe=4, samples=2)
+
+
+def test_only_the_response_is_trained_on(checkpoint, questions):
+    _, processor = load(checkpoint)
+    inputs, labels = collate(processor, questions)
+    assert labels.shape == inputs["input_ids"].shape
+    for question, row in zip(questions, labels, strict=True):
+        assert processor.tokenizer.decode(row[row != IGNORED]) == target_text(question) + "<|im_end|>"
+
+
+def test_short_run_is_reproducible_and_then_kept(base, data, tmp_path, monkeypatch):
+    results = [warm_start(base, data, tmp_path / name, SHORT) for name in ("one", "two")]
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two != (base / "model.safetensors").read_bytes()
+    assert results[0].steps == 2
+    monkeypatch.setattr("recipe.tiny.warm_start.load", None)
+    assert warm_start(base, data, tmp_path / "one", SHORT) == results[0]
+
+
+def test_a_missed_target_saves_nothing(base, data, tmp_path):
+    settings = WarmStartSettings("count_add", 0, target_accuracy=1.0, max_steps=2, batch_size=4, eval_every=2, probe=4)
+    with pytest.raises(RuntimeError, match=r"did not reach accuracy 1.0 in 2 steps.*--max-steps"):
+        warm_start(base, data, tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_target_accuracy_is_a_share():
+    with pytest.raises(ValueError, match="target_accuracy=35"):
+        WarmStartSettings("count_add", seed=0, target_accuracy=35)
+
+
+def test_group_report_counts_groups(monkeypatch, questions):
+    right, wrong = (f"<think>x</think>\n<answer>{answer}</answer>" for answer in (questions[0].answer, "none"))
+    answers = [right, right, right, wrong, wrong, wrong, wrong, wrong]
+    monkeypatch.setattr("recipe.tiny.generate.respond", lambda *_: answers)
+    assert report_groups(None, None, [questions[0]] * 4, 2, Sampling(1.0)) == GroupReport(0.25, 0.5, 0.25, 0.375)
+
+
+def test_sampling_follows_its_seed(base, data):
+    model, processor = load(base)
+    questions = read_questions(data / "val.parquet")[:2]
+    draws = [evaluate(model, processor, questions, Sampling(1.0, max_tokens=4, seed=1)) for _ in range(2)]
+    assert draws[0] == draws[1]
+
+
+def test_prepare_makes_everything_once(tmp_path, capsys, monkeypatch):
+    small = functools.partial(WarmStartSettings, batch_size=4, probe=4, samples=2)
+    monkeypatch.setattr(prepare, "WarmStartSettings", small)
+    arguments = ["--out", str(tmp_path / "tiny"), "--train", "16", "--val", "4", "--test", "4"]
+    arguments += ["--target-accuracy", "0", "--max-steps", "5"]
+    prepare.main(arguments)
+    made = {path: path.read_bytes() for path in (tmp_path / "tiny").rglob("*") if path.is_file()}
+    assert {path.name for path in made} >= {"train.parquet", "val.parquet", "test.parquet", "model.safetensors"}
+    assert "kept" not in capsys.readouterr().out
+    prepare.main(arguments)
+    assert capsys.readouterr().out.count("kept, made with the same settings") == 3
+    assert made == {path: path.read_bytes() for path in (tmp_path / "tiny").rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_warm_start_reaches_its_target(tmp_path):
+    prepare.main(["--out", str(tmp_path), "--train", "64", "--val", "64", "--test", "16", "--target-accuracy", "0.35"])
+    result = json.loads((tmp_path / "model" / "warm_start.json").read_text())
+    assert result["accuracy"] >= 0.35
+    assert result["groups"]["mixed"] > 0.5
+    model, processor = load(tmp_path / "model")
+    assert 0.2 < evaluate(model, processor, read_questions(tmp_path / "data" / "val.parquet")) < 0.7
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())

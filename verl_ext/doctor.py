@@ -1,0 +1,184 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""``python -m verl_ext.doctor``: would ``algorithm.adv_estimator=care`` run here, and if not, why not?
+
+It compares the versions found with those tested, names the platform, imports what the plugin adapts and lists each
+registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE cannot run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata as metadata
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+TESTED = {
+    "verl": ("0.9.1",),
+    "torch": ("2.13.0", "2.11.0"),
+    "vllm": ("0.28.0", "0.24.0"),
+    "transformers": ("5.10.4", "5.9.0"),
+    "ray": ("2.60.0",),
+    "tensordict": ("0.10.0",),
+    "TransferQueue": ("0.1.11",),
+    "flash-attn": ("2.8.3",),
+}
+"""Versions the tests have run against; the first is the CPU stack's. flash-attn is for GPUs only."""
+REQUIRED = ("verl", "torch", "vllm", "transformers", "ray", "tensordict", "TransferQueue")
+"""Distributions without which no run starts."""
+ADAPTED = (
+    "verl.utils.config",
+    "verl.utils.distributed",
+    "verl.trainer.ppo.core_algos",
+    "verl.trainer.ppo.v1",
+    "verl.workers.engine.fsdp.transformer_impl",
+    "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer",
+)
+"""Modules whose import triggers the plugin's hooks."""
+
+
+@dataclass
+class Report:
+    """What was found in one process: lines to print, and the reasons why CARE cannot run."""
+
+    place: str
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def print(self, quiet: bool) -> None:
+        """Print the findings; ``quiet`` keeps only what is wrong."""
+        if not quiet:
+            print(f"== {self.place}")
+            print("\n".join(f"   {line}" for line in self.lines))
+        for problem in self.problems:
+            print(f"!! {self.place}: {problem}", file=sys.stderr)
+
+
+def examine(place: str) -> Report:
+    """Look at the process this runs in."""
+    report = Report(place)
+    _versions(report)
+    if report.problems:
+        return report
+    _platform(report)
+    _hooks(report)
+    if not report.problems:
+        _registrations(report)
+    return report
+
+
+def _versions(report: Report) -> None:
+    report.lines.append(f"python {sys.version.split()[0]}")
+    for name, tested in TESTED.items():
+        found = _version(name)
+        if found is None:
+            if name in REQUIRED:
+                report.problems.append(f"{name} is not installed; see docs/install.md")
+            continue
+        matches = found.split("+")[0] in tested
+        report.lines.append(f"{name} {found}" + ("" if matches else f"   (tested with {' and '.join(tested)})"))
+        if name == "verl" and not matches:
+            report.problems.append(f"verl {found} is installed; this plugin is for verl {tested[0]}")
+
+
+def _version(name: str) -> str | None:
+    for candidate in (name, f"{name}-cpu") if name == "vllm" else (name,):
+        try:
+            return metadata.version(candidate)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _platform(report: Report) -> None:
+    import verl  # noqa: F401  (loads the plugin, as in a run)
+    from verl.plugin.platform import get_platform
+
+    platform = get_platform()
+    report.lines.append(f"platform {platform.device_name} ({platform.vendor_name}), available: {platform.is_available()}")
+    entry_points = [point.value for point in metadata.entry_points(group="verl.plugins") if point.name == "care"]
+    if not entry_points:
+        report.problems.append("the entry point is missing: install this package (pip install -e .), do not just copy it")
+
+
+def _hooks(report: Report) -> None:
+    from verl_ext import hooks
+
+    for module in ADAPTED:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            report.problems.append(f"{module} cannot be imported: {error}")
+    if not hooks.ARMED:
+        report.problems.append("verl did not load the plugin; is VERL_USE_EXTERNAL_PLUGINS set to none?")
+    for name in hooks.INSTALLED:
+        report.lines.append(f"adapted {name}")
+    for name, error in hooks.FAILURES.items():
+        report.problems.append(f"could not adapt {name}: {type(error).__name__}: {error}")
+
+
+def _registrations(report: Report) -> None:
+    from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
+    from verl.trainer.ppo.v1.trainer_base import TRAINER_REGISTRY
+    from verl.workers.engine.base import EngineRegistry
+
+    from verl_ext.engine import ThinkEmbeddingMixin
+    from verl_ext.estimator import NAME
+    from verl_ext.trainer import CareTrainerMixin
+
+    if NAME not in ADV_ESTIMATOR_REGISTRY:
+        report.problems.append(f"the estimator {NAME!r} is not registered")
+    for mode, trainer in TRAINER_REGISTRY.items():
+        aware = issubclass(trainer, CareTrainerMixin)
+        report.lines.append(f"trainer {mode}: {trainer.__name__}" + ("" if aware else "   (not CARE-aware)"))
+    engine = EngineRegistry.get_engine_cls("language_model", "fsdp2")
+    report.lines.append(f"engine language_model/fsdp2: {engine.__name__}")
+    if not issubclass(engine, ThinkEmbeddingMixin):
+        report.problems.append("the FSDP engine of this platform is verl's own, which returns no think-embeddings")
+
+
+def _examine_in_ray() -> Report:
+    import ray
+
+    @ray.remote(num_cpus=0)
+    def remote_report() -> Report:
+        return examine("Ray worker")
+
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        return ray.get(remote_report.remote())
+    finally:
+        ray.shutdown()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m verl_ext.doctor", description=__doc__)
+    parser.add_argument("--ray", action="store_true", help="look inside a Ray worker too (starts a local Ray)")
+    parser.add_argument("--quiet", action="store_true", help="print only what is wrong, and the verdict")
+    options = parser.parse_args(arguments)
+    reports = [examine("this process")]
+    if options.ray and not reports[0].problems:
+        reports.append(_examine_in_ray())
+    for report in reports:
+        report.print(options.quiet)
+    ready = not any(report.problems for report in reports)
+    print("CARE can run here." if ready else "CARE cannot run here; the lines marked !! say why.")
+    return 0 if ready else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""``python -m verl_ext.preflight``: is everything a GPU run needs here? Says all that is missing, and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def missing_gpus(wanted: int) -> list[str]:
+    """What is wrong with the accelerators of this machine."""
+    import torch
+
+    found = torch.cuda.device_count()
+    if found >= wanted:
+        return []
+    return [
+        f"{wanted} GPUs are asked for and {found} are visible here. Set NGPUS_PER_NODE to what the machine has, install "
+        "the GPU stack (bash examples/setup.sh gpu) if torch is a CPU build, or see CARE run without one: "
+        "bash examples/run_tiny_vlm_care_cpu.sh"
+    ]
+
+
+def missing_model(model: str) -> list[str]:
+    """Whether ``model`` is a folder with a model in it, or in the local hub cache, or can be asked for at the hub."""
+    folder = Path(model).expanduser()
+    if (folder / "config.json").is_file():
+        return []
+    if folder.is_dir() or model.startswith((".", "/", "~")) or model.count("/") != 1:
+        return [f"{model} is not a model folder (there is no config.json in it). Set MODEL_PATH to one, or to a hub id."]
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        hf_hub_download(model, "config.json", etag_timeout=10)
+    except (LocalEntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return [
+            f"the model {model} is neither in the local cache nor reachable at the hub ({reason}). On a machine that "
+            f"reaches it: hf download {model}; then set MODEL_PATH to the folder."
+        ]
+    return []
+
+
+def missing_data(files: Sequence[str]) -> list[str]:
+    """Which data files are not there."""
+    return [
+        f"{file} does not exist. Set TRAIN_FILES and VAL_FILES to parquet files in verl's format; docs/data.md says how "
+        "to make them."
+        for file in files
+        if not Path(file).expanduser().is_file()
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m verl_ext.preflight", description=__doc__)
+    parser.add_argument("--gpus", type=int, required=True, help="GPUs wanted on this node")
+    parser.add_argument("--model", required=True, help="model folder or hub id")
+    parser.add_argument("--data", nargs="+", required=True, help="parquet files")
+    options = parser.parse_args(arguments)
+    problems = [*missing_gpus(options.gpus), *missing_model(options.model), *missing_data(options.data)]
+    for problem in problems:
+        print(f"missing: {problem}", file=sys.stderr)
+    return 2 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
