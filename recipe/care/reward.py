@@ -32,6 +32,7 @@ from typing import TypedDict
 
 from recipe.care.errors import CareConfigError
 from recipe.care.verifier.extraction import extract_answer, has_format
+from recipe.care.verifier.judge import judge
 from recipe.care.verifier.problem import Verdict, read_problem
 from recipe.care.verifier.sources import check_sources, find_source
 
@@ -97,7 +98,7 @@ def compute_score(
     source = find_source(data_source)
     problem = read_problem(source.name, ground_truth, extra_info)
     answer = extract_answer(solution_str)
-    verdict = Verdict(False, answer.refusal) if answer.refusal else source.judge(problem, answer.body)
+    verdict = Verdict(False, answer.refusal) if answer.refusal else judge(source, problem, answer.body)
     acc = float(verdict.correct)
     form = float(has_format(solution_str, prompt_opens_think))
     return Score(

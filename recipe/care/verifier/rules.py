@@ -43,6 +43,7 @@ RULES: dict[str, str] = {
     "refused": "the answer contains something no answer needs; it is not shown to the parser",
     "parser": "the LaTeX parser (math-verify) in its worker process",
     "parser_numeric": "the parser said equal, a 30-digit evaluation said different",
+    "gold_unparsed": "the parser cannot read the gold, and the answer is not the same characters",
     "parser_timeout": "the parser took too long and was stopped",
     "parser_crash": "the parser's process died or ran out of memory",
     "parser_busy": "every parser process stayed busy too long",

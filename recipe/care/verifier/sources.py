@@ -16,12 +16,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from recipe.care.errors import CareConfigError
+from recipe.care.verifier import tiny, virl
+from recipe.care.verifier.charts import judge_chart
+from recipe.care.verifier.choice import judge_choice
+from recipe.care.verifier.lanes import require_parser
+from recipe.care.verifier.maths import judge_maths
+from recipe.care.verifier.numbers_agree import NumberPolicy
 from recipe.care.verifier.problem import Problem, Verdict
-from recipe.care.verifier.tiny import judge_tiny
+from recipe.care.verifier.text import judge_text
 
 Judge = Callable[[Problem, str], Verdict]
 
@@ -32,22 +39,47 @@ class Source:
 
     name: str
     """As in ``Problem.source``."""
-    judge: Judge
-    """Decides about one answer; a pure function of its two arguments."""
+    answer_type: Callable[[Problem], str]
+    """Names the kind of answer a row asks for."""
+    judges: Mapping[str, Judge]
+    """What decides about an answer of each kind; pure functions."""
+    needs_parser: bool
+    """Whether some answers may reach math-verify."""
 
 
-SOURCES = {
+def _judge_geometry(problem: Problem, body: str) -> Verdict:
+    policy = NumberPolicy(rounds_golds=True, tolerance=problem.tolerance, precise_value=problem.precise_value)
+    return judge_maths(problem, body, policy)
+
+
+def _judge_virl(problem: Problem, body: str) -> Verdict:
+    return judge_maths(problem, body, NumberPolicy(tolerance=problem.tolerance))
+
+
+SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        Source("chartqa", judge_tiny),
-        Source("geometry3k", judge_tiny),
-        Source("virl39k", judge_tiny),
-        Source("tiny", judge_tiny),
+        Source("chartqa", lambda problem: "chart", {"chart": judge_chart}, needs_parser=False),
+        # The options of Geometry3K are not in its prompts, so there is nothing a letter could stand for.
+        Source("geometry3k", lambda problem: "latex", {"latex": _judge_geometry}, needs_parser=True),
+        Source(
+            "virl39k",
+            virl.answer_type,
+            {"choice": judge_choice, "text": judge_text, "number": _judge_virl, "latex": _judge_virl},
+            needs_parser=True,
+        ),
+        Source(
+            "tiny",
+            tiny.answer_type,
+            {"choice": judge_choice, "text": judge_text, "number": tiny.judge_plain_number},
+            needs_parser=False,
+        ),
     )
 }
-KNOWN = (*(name for name in SOURCES if name != "tiny"), "tiny_*")
+KNOWN = ("chartqa", "geometry3k", "virl39k", "tiny_<task>")
 
 
+@functools.cache
 def find_source(data_source: str) -> Source:
     """Find the rules for a ``data_source``.
 
@@ -58,13 +90,15 @@ def find_source(data_source: str) -> Source:
         The source.
 
     Raises:
-        CareConfigError: Nothing known judges this source; the text lists what is known.
+        CareConfigError: Nothing known judges this source (the text lists what is known), or math-verify is missing.
     """
     family = "tiny" if data_source.startswith("tiny_") else data_source.partition("/")[0]
     if family not in SOURCES or data_source == "tiny":
-        close = difflib.get_close_matches(data_source.lower(), [name for name in SOURCES if name != "tiny"], n=1)
+        close = difflib.get_close_matches(data_source.lower(), KNOWN[:-1], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise CareConfigError(f"data_source={data_source!r}: no verifier for it; known: {', '.join(KNOWN)}.{hint}")
+    if SOURCES[family].needs_parser:
+        require_parser()
     return SOURCES[family]
 
 
@@ -75,7 +109,7 @@ def check_sources(data_sources: Iterable[str]) -> None:
         data_sources: The distinct ``data_source`` values of the training and validation files.
 
     Raises:
-        CareConfigError: A source is unknown.
+        CareConfigError: A source is unknown, or needs a package that is not installed.
     """
     for data_source in data_sources:
         find_source(data_source)

@@ -11,38 +11,33 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The synthetic tasks (``tiny_*``): exact numbers, options and words, by ``answer_type``."""
+"""The synthetic tasks (``tiny_*``): plain numbers, options and words. They never need the parser."""
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-
 from recipe.care.errors import CareDataError
-from recipe.care.verifier.choice import judge_choice
-from recipe.care.verifier.normalise import core
+from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
 from recipe.care.verifier.problem import Problem, Verdict
-from recipe.care.verifier.text import judge_text
-
-_DECIMAL = re.compile(r"[-+]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
-
-
-def judge_tiny(problem: Problem, body: str) -> Verdict:
-    """Judge by the row's answer type, which these tasks always state."""
-    match problem.answer_type:
-        case "number":
-            return _judge_number(problem, body)
-        case "choice":
-            return judge_choice(problem, body)
-        case "text":
-            return judge_text(problem, body)
-    raise CareDataError(
-        f"extra_info.answer_type={problem.answer_type!r}: a tiny_* row needs 'number', 'choice' or 'text'."
-    )
+from recipe.care.verifier.quantity import read_quantity
+from recipe.care.verifier.spelling import spell
 
 
-def _judge_number(problem: Problem, body: str) -> Verdict:
-    pred = core(body)
-    if not _DECIMAL.fullmatch(pred):
+def answer_type(problem: Problem) -> str:
+    """The row's answer type, which these tasks always state."""
+    if problem.answer_type not in ("number", "choice", "text"):
+        raise CareDataError(
+            f"extra_info.answer_type={problem.answer_type!r}: a tiny_* row needs 'number', 'choice' or 'text'."
+        )
+    return problem.answer_type
+
+
+def judge_plain_number(problem: Problem, body: str) -> Verdict:
+    """Accept a number of equal value, or within the row's tolerance if it has one."""
+    wanted, pred = read_quantity(spell(problem.gold)), spell(body)
+    if wanted is None:
+        return Verdict(False, "bad_gold", pred, verified=False)
+    given = read_quantity(pred)
+    if given is None:
         return Verdict(False, "not_a_number", pred)
-    return Verdict(Fraction(pred) == Fraction(core(problem.gold)), "number", pred)
+    correct, rule = judge_numbers(wanted, given, NumberPolicy(tolerance=problem.tolerance))
+    return Verdict(correct, rule, pred)

@@ -1,0 +1,77 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Verdicts already reached: the rollouts of a group repeat answers, and siblings must get the same verdict."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from recipe.care.verifier.problem import Problem, Verdict
+
+CAPACITY = 8192
+Key = tuple[Problem, str]
+
+
+class VerdictCache:
+    """A least-recently-used cache in which a verdict is computed once, however many threads ask for it at a time.
+
+    Failed verifications stay in it like the others: asking again would take the full time limit for every sibling.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; also what a forked child must do, whose parent's threads do not exist in it."""
+        self._lock = threading.Lock()
+        self._verdicts: OrderedDict[Key, Future[Verdict]] = OrderedDict()
+
+    def get(self, key: Key, compute: Callable[[], Verdict]) -> Verdict:
+        """Return the verdict for ``key``, computing it unless it is known or on its way.
+
+        Args:
+            key: The problem and the cleaned answer.
+            compute: Reaches the verdict; runs in the calling thread, without the lock.
+
+        Returns:
+            The verdict. What ``compute`` raises reaches every caller that waits, and is not kept.
+        """
+        with self._lock:
+            known = self._verdicts.get(key)
+            if known is None:
+                mine: Future[Verdict] = Future()
+                self._verdicts[key] = mine
+                if len(self._verdicts) > self._capacity:
+                    self._verdicts.popitem(last=False)
+            else:
+                self._verdicts.move_to_end(key)
+        if known is not None:
+            return known.result()
+        try:
+            mine.set_result(compute())
+        except BaseException as error:
+            with self._lock:
+                self._verdicts.pop(key, None)
+            mine.set_exception(error)
+            raise
+        return mine.result()
+
+
+VERDICTS = VerdictCache(CAPACITY)
+os.register_at_fork(after_in_child=VERDICTS.clear)

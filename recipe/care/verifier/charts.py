@@ -1,0 +1,91 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""ChartQA: relaxed numbers, exact years, exact text, ordered lists.
+
+Relaxed accuracy is the dataset's own measure: numbers within 5 percent, everything else exact. Here a percent sign may
+mean either reading, and years must be exact, since 2019 for 2017 would be rewarded otherwise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from fractions import Fraction
+
+from recipe.care.verifier.arithmetic import Real, size
+from recipe.care.verifier.normalise import core
+from recipe.care.verifier.problem import Problem, Verdict
+from recipe.care.verifier.quantity import Quantity, quantity_of
+from recipe.care.verifier.text import text_key
+
+TOLERANCE = Fraction(1, 20)
+YEARS = range(1500, 2101)
+_FRACTION = re.compile(r"[-+]?\s*(?:[0-9]+\s+)?(?:[0-9]+\s*/\s*[0-9]+|\\[dt]?frac\s*\{[0-9]+\}\s*\{[0-9]+\})")
+_SEPARATOR = re.compile(r"\s*(?:,\s+(?:and\s+)?|\s+and\s+|;)\s*")
+
+
+def judge_chart(problem: Problem, body: str) -> Verdict:
+    """Judge a chart answer; the gold decides whether it is a list, a number or a text."""
+    gold = core(problem.gold)
+    if gold.startswith("[") and gold.endswith("]"):
+        wanted, given = _elements(gold), _elements(body)
+        same = len(wanted) == len(given) and all(
+            _judge_one(problem, a, b)[0] for a, b in zip(wanted, given, strict=True)
+        )
+        return Verdict(same, "list", ", ".join(given))
+    correct, rule = _judge_one(problem, gold, body)
+    return Verdict(correct, rule, text_key(body))
+
+
+def _elements(text: str) -> list[str]:
+    """The elements of a list written ``[a, b]`` or ``a, b`` or ``a and b``; golds carry no quotes."""
+    inside = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    parts = _SEPARATOR.split(inside)
+    return [core(part) for part in (parts if len(parts) > 1 else inside.split(","))]
+
+
+def _judge_one(problem: Problem, gold: str, pred: str) -> tuple[bool, str]:
+    if text_key(gold) == text_key(pred):
+        return True, "text"
+    wanted = _chart_number(gold)
+    if wanted is None:
+        return False, "text"
+    given = _chart_number(pred)
+    if given is None:
+        return False, "not_a_number"
+    if problem.asks_for_year and _is_year(wanted):
+        return wanted.value == given.value and not given.percent and given.magnitude == 1, "year"
+    if wanted.unit and given.unit and wanted.unit != given.unit:
+        return False, "unit"
+    tolerance = TOLERANCE if problem.tolerance is None else Fraction(problem.tolerance)
+    pairs = itertools.product(_readings(wanted), _readings(given))
+    return any(size(b - a) <= tolerance * size(a) for a, b in pairs), "relaxed"
+
+
+def _chart_number(text: str) -> Quantity | None:
+    """A number that was read off, not an expression that was left to be calculated."""
+    number = quantity_of(text)
+    if number is None or (number.decimals is None and not _FRACTION.match(text)):
+        return None
+    return number
+
+
+def _is_year(number: Quantity) -> bool:
+    return number.decimals == 0 and number.value in YEARS and not number.percent and number.magnitude == 1
+
+
+def _readings(number: Quantity) -> set[Real]:
+    """Labels drop percent signs and magnitudes at will, so each is read with and without."""
+    readings = {number.value, number.value * number.magnitude}
+    return readings | {number.value / 100} if number.percent else readings

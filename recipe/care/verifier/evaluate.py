@@ -1,0 +1,255 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Values of allow-listed maths: exact where everything is rational, double precision otherwise.
+
+This is arithmetic on tokens, not ``eval``. What it cannot read it declines; the caller then has the parser.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from recipe.care.verifier.arithmetic import Real, Undefined, bounded, mixed_number, power, root, size, small_natural
+from recipe.care.verifier.tokens import GREEK, Refused, Token, merge_names, tokenize
+
+DEEPEST_CALL = 100
+_RADIANS = math.pi / 180
+_FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "cot": lambda x: 1 / math.tan(x),
+    "sec": lambda x: 1 / math.cos(x),
+    "csc": lambda x: 1 / math.sin(x),
+    "arcsin": math.asin,
+    "arccos": math.acos,
+    "arctan": math.atan,
+    "ln": math.log,
+    "exp": math.exp,
+}
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+Point = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Maths that was read, ready to be evaluated."""
+
+    tokens: tuple[Token, ...]
+    letters: frozenset[str]
+    """The symbols that need a value; ``e`` and pi are constants."""
+    has_sum: bool
+    """Whether a plus or minus stands between two terms."""
+
+    def value(self, point: Point) -> Real:
+        """Evaluate at a point.
+
+        Args:
+            point: A value for each of ``letters``.
+
+        Returns:
+            A ``Fraction`` where the value is exact, else a float.
+
+        Raises:
+            Undefined: Division by zero, root of a negative number, overflow.
+            Refused: The syntax is wrong behind a place that had no value so far.
+        """
+        try:
+            return _Reader(self.tokens, point).whole()
+        except (ArithmeticError, ValueError) as error:
+            raise Undefined(str(error)) from error
+
+
+def read_expression(spelled: str) -> Expression:
+    """Read maths that denotes a real number or an expression in symbols.
+
+    Args:
+        spelled: As ``spell`` returns it.
+
+    Returns:
+        The expression.
+
+    Raises:
+        Refused: It is not an expression, or not one of the supported kind.
+    """
+    tokens = merge_names(tokenize(spelled))
+    letters = {token.text for token in tokens if token.kind == "letter" and token.text != "e"}
+    letters |= {f"\\{token.text}" for token in tokens if token.kind == "command" and token.text in GREEK}
+    if "i" in letters:
+        raise Refused("complex")
+    reader = _Reader(tokens, dict.fromkeys(letters, 0.6180339887))
+    # Without a value at the probe point, the syntax was fine up to there, and the points to come will tell.
+    with contextlib.suppress(ArithmeticError, ValueError, Undefined):
+        reader.whole()
+    return Expression(tokens, frozenset(letters), reader.has_sum)
+
+
+class _Reader:
+    """Recursive descent over the tokens, evaluating on the way. Depth is bounded by the tokenizer."""
+
+    def __init__(self, tokens: tuple[Token, ...], point: Point) -> None:
+        self._tokens = tokens
+        self._point = point
+        self._at = 0
+        self._depth = 0
+        self._in_bars = False
+        self.has_sum = False
+
+    def whole(self) -> Real:
+        value = self._sum()
+        if self._at != len(self._tokens):
+            raise Refused("syntax")
+        return value
+
+    def _peek(self) -> str:
+        """The next sign, or a stand-in for anything else."""
+        if self._at == len(self._tokens):
+            return "end"
+        token = self._tokens[self._at]
+        return token.text if token.kind == "sign" else token.kind
+
+    def _skip(self, sign: str) -> None:
+        if self._peek() != sign:
+            raise Refused("syntax")
+        self._at += 1
+
+    def _sum(self) -> Real:
+        value = self._signed_product()
+        while self._peek() in ("+", "-"):
+            self.has_sum = True
+            value = bounded(value + self._signed_product())
+        return value
+
+    def _signed_product(self) -> Real:
+        negative = False
+        while self._peek() in ("+", "-"):
+            negative ^= self._peek() == "-"
+            self._at += 1
+        value = self._product()
+        return -value if negative else value
+
+    def _product(self) -> Real:
+        value = self._power()
+        while True:
+            sign = self._peek()
+            if sign in ("*", "/"):
+                self._at += 1
+                negative = self._peek() == "-"
+                self._at += negative
+                factor = -self._power() if negative else self._power()
+                value = bounded(value * factor if sign == "*" else value / factor)
+            elif sign in ("letter", "command", "(", "{", "[") or (sign == "|" and not self._in_bars):
+                value = bounded(value * self._power())
+            else:
+                return value
+
+    def _power(self) -> Real:
+        base = self._base()
+        while self._peek() in ("!", "°"):
+            base = base * _RADIANS if self._peek() == "°" else Fraction(math.factorial(small_natural(base)))
+            self._at += 1
+        if self._peek() != "^":
+            return base
+        self._at += 1
+        return power(base, self._argument())
+
+    def _argument(self) -> Real:
+        """An exponent, or what follows a command: a group, or one token with its sign."""
+        if self._peek() in ("+", "-"):
+            negative = self._peek() == "-"
+            self._at += 1
+            return -self._base() if negative else self._base()
+        return self._base()
+
+    def _base(self) -> Real:
+        self._depth += 1
+        if self._depth > DEEPEST_CALL:  # commands nest without brackets, as in ln ln ln x
+            raise Refused("nesting")
+        value = self._one_base()
+        self._depth -= 1
+        return value
+
+    def _one_base(self) -> Real:
+        kind = self._peek()
+        if kind in ("number", "mixed", "letter", "command"):
+            token = self._tokens[self._at]
+            self._at += 1
+            match kind:
+                case "number":
+                    return Fraction(token.text.replace(",", ""))
+                case "mixed":
+                    return mixed_number(token.text)
+                case "letter":
+                    return self._symbol(token.text)
+            return self._command(token.text)
+        for opening, closing in (("(", ")"), ("{", "}"), ("[", "]")):
+            if kind == opening:
+                return self._group(opening, closing)
+        if kind == "|" and not self._in_bars:
+            self._in_bars = True
+            value = size(self._group("|", "|"))
+            self._in_bars = False
+            return value
+        raise Refused("syntax")
+
+    def _group(self, opening: str, closing: str) -> Real:
+        self._skip(opening)
+        value = self._sum()
+        self._skip(closing)
+        return value
+
+    def _symbol(self, name: str) -> Real:
+        return _CONSTANTS[name] if name in _CONSTANTS else self._point[name]
+
+    def _command(self, name: str) -> Real:
+        if name == "pi" or name in GREEK:
+            return self._symbol(name if name == "pi" else f"\\{name}")
+        if name == "frac":
+            numerator = self._argument()
+            return bounded(numerator / self._argument())
+        if name == "sqrt":
+            degree = small_natural(self._group("[", "]")) if self._peek() == "[" else 2
+            return root(self._argument(), degree)
+        if name == "log":
+            self._skip("_")  # a logarithm without its base means different things to different people
+            base = float(self._argument())
+            return math.log(float(self._function_argument())) / math.log(base)
+        if name in _FUNCTIONS:
+            return self._function(_FUNCTIONS[name])
+        raise Refused("command")
+
+    def _function(self, function: Callable[[float], float]) -> Real:
+        """A function with its argument; the square in ``sin^2 x`` belongs to the result."""
+        exponent: Real = Fraction(1)
+        if self._peek() == "^":
+            self._at += 1
+            exponent = self._argument()
+            if exponent < 0:
+                raise Refused("inverse or reciprocal")
+        return power(function(float(self._function_argument())), exponent)
+
+    def _function_argument(self) -> Real:
+        """What a function is applied to: a group, or a run of factors such as ``2x`` in ``sin 2x``."""
+        if self._peek() in ("(", "{", "["):
+            return self._base()
+        if self._peek() in ("+", "-"):
+            raise Refused("syntax")
+        value = self._power()
+        while self._peek() == "letter":
+            value = value * self._power()
+        return value

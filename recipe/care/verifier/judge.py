@@ -1,0 +1,76 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One answer, one verdict: the limits and the gold's fitness, then the source's rule, remembered."""
+
+from __future__ import annotations
+
+import re
+
+from recipe.care.verifier.cache import VERDICTS
+from recipe.care.verifier.normalise import clean, core
+from recipe.care.verifier.problem import Problem, Verdict
+from recipe.care.verifier.sources import Source
+
+LONGEST = 256
+LONGEST_LATEX = 1000
+BEYOND_AN_OPTION = 64
+"""An answer may be this much longer than the longest option: room for the letter and some words around it."""
+_BRACES = re.compile(r"\\\\|(?<!\\)[{}]")
+_PAIRS = (("{", "}"), (r"\left", r"\right"), (r"\begin", r"\end"))
+
+
+def judge(source: Source, problem: Problem, body: str) -> Verdict:
+    """Decide about an answer.
+
+    Args:
+        source: The rules to use.
+        problem: What the row asks for.
+        body: What stood between the answer tags.
+
+    Returns:
+        The verdict; equal arguments always give an equal one, except where the parser ran out of time.
+    """
+    longest_option = max(map(len, problem.options), default=0)
+    if len(body) > max(LONGEST_LATEX, longest_option + BEYOND_AN_OPTION):
+        return Verdict(False, "too_long")
+    answer = clean(body)
+    return VERDICTS.get((problem, answer), lambda: _judge_anew(source, problem, answer, longest_option))
+
+
+def _judge_anew(source: Source, problem: Problem, answer: str, longest_option: int) -> Verdict:
+    kind = source.answer_type(problem)
+    limit = LONGEST_LATEX if kind == "latex" else max(LONGEST, longest_option + BEYOND_AN_OPTION)
+    if len(answer) > limit:
+        return Verdict(False, "too_long")
+    if not _is_usable(problem.gold, kind):
+        return Verdict(False, "bad_gold", core(answer), verified=False)
+    if not core(answer):
+        return Verdict(False, "empty_answer")
+    return source.judges[kind](problem, answer)
+
+
+def _is_usable(gold: str, kind: str) -> bool:
+    """Whether a gold can be right or wrong.
+
+    "None" in a mathematical set is what a well-known extractor returned for a gold it could not read; a model that
+    prints it would be marked right.
+    """
+    text = core(gold)
+    if not text or (kind in ("number", "latex") and text == "None"):
+        return False
+    braces = "".join(_BRACES.findall(text))
+    return kind not in ("number", "latex") or all(
+        (braces if opening == "{" else text).count(opening) == (braces if opening == "{" else text).count(closing)
+        for opening, closing in _PAIRS
+    )

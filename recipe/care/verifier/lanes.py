@@ -1,0 +1,155 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The way to the LaTeX parser: at most ``LANES`` worker processes, started when first needed, bounded in time.
+
+A worker is a fresh interpreter on a socket, not a ``multiprocessing`` child: it needs no importable main module, may be
+started from a daemonic process, a thread, a Ray actor or an event loop's executor, and uses no signals here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import queue
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+
+from recipe.care.errors import CareConfigError
+from recipe.care.verifier.worker import READY, SEPARATOR, TIME_LIMIT_S
+
+LANES = 2
+START_LIMIT_S = 60.0
+BUSY_LIMIT_S = 30.0
+GRACE_S = 0.4
+"""How much longer than the worker's own limit we wait before we take the worker itself for dead."""
+INSTALL = "pip install 'math-verify[antlr4_9_3]==0.9.0'"
+
+
+def require_parser() -> None:
+    """Raise if math-verify is not installed.
+
+    Raises:
+        CareConfigError: With the command that installs it.
+    """
+    if importlib.util.find_spec("math_verify") is None:
+        raise CareConfigError(f"this data source needs the math-verify package: {INSTALL}")
+
+
+class _Lane:
+    """One worker process and the socket to it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def ask(self, gold: str, pred: str) -> str:
+        """The worker's reply, or ``timeout`` or ``crash``."""
+        try:
+            connection = self._connection or self._start()
+            if connection is None:
+                return "crash"
+            connection.send_bytes(f"{gold}{SEPARATOR}{pred}".encode())
+            if connection.poll(TIME_LIMIT_S + GRACE_S):
+                return connection.recv_bytes().decode()
+        except (EOFError, OSError):
+            self.stop()
+            return "crash"
+        self.stop()
+        return "timeout"
+
+    def _start(self) -> Connection | None:
+        """Start the worker and wait until it can answer; None where that takes too long."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            os.set_inheritable(theirs.fileno(), True)
+            environment = os.environ | {"PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "recipe.care.verifier.worker", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=environment | {"PYTHONHASHSEED": "0"},  # sympy's orderings, hence its verdicts, must repeat
+            )
+        connection = self._connection = Connection(ours.detach())
+        if not connection.poll(START_LIMIT_S):
+            self.stop()
+            return None
+        greeting = connection.recv_bytes()
+        if greeting != READY:
+            self.stop()
+            raise CareConfigError(f"the LaTeX parser cannot start: {greeting.decode()}. Try {INSTALL}")
+        return connection
+
+    def stop(self) -> None:
+        """Close the socket and make sure that the process is gone."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._connection = self._process = None
+
+    def abandon(self) -> None:
+        """Let go of a worker that belongs to the process we were forked from."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._process = None
+
+
+class _Pool:
+    """The lanes that are free."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._lanes = [_Lane() for _ in range(LANES)]
+        self._free: queue.LifoQueue[_Lane] = queue.LifoQueue()  # the lane used last is the one that runs already
+        for lane in self._lanes:
+            self._free.put(lane)
+
+    def ask(self, gold: str, pred: str) -> str:
+        try:
+            lane = self._free.get(timeout=BUSY_LIMIT_S)
+        except queue.Empty:
+            return "busy"
+        try:
+            return lane.ask(gold, pred)
+        finally:
+            self._free.put(lane)
+
+    def after_fork(self) -> None:
+        for lane in self._lanes:
+            lane.abandon()
+        self.reset()
+
+
+_POOL = _Pool()
+os.register_at_fork(after_in_child=_POOL.after_fork)
+
+
+def ask_parser(gold: str, pred: str) -> str:
+    """Ask a worker whether two LaTeX strings mean the same.
+
+    Args:
+        gold: The gold, made of allow-listed tokens.
+        pred: The answer, likewise.
+
+    Returns:
+        What ``parser.compare`` returns, or ``timeout``, ``crash`` or ``busy``.
+    """
+    return _POOL.ask(gold, pred)

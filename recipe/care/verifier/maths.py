@@ -1,0 +1,180 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Mathematical answers: the cheap readings first, the LaTeX parser last and only for what it alone can settle."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from recipe.care.verifier.arithmetic import size
+from recipe.care.verifier.evaluate import Expression, read_expression
+from recipe.care.verifier.lanes import ask_parser
+from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
+from recipe.care.verifier.problem import Problem, Verdict
+from recipe.care.verifier.quantity import Quantity, read_quantity
+from recipe.care.verifier.spelling import exact_key, spell
+from recipe.care.verifier.structure import Sequence, is_clock, read_equation, read_ratio, read_sequence
+from recipe.care.verifier.symbolic import same_expression, to_latex
+from recipe.care.verifier.text import text_key
+from recipe.care.verifier.tokens import Refused, Token, tokenize
+
+_ORDER = re.compile("[<>≤≥≠]")
+_LETTERS_ONLY = re.compile("[A-Za-z]{2,}")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What comparing two spelled texts came to."""
+
+    same: bool | None
+    """None where only the parser can tell."""
+    rule: str
+
+
+def judge_maths(problem: Problem, body: str, policy: NumberPolicy) -> Verdict:
+    """Compare an answer with a gold that is a number, an expression or a structure of them."""
+    gold, pred = spell(problem.gold), spell(body)
+    found = compare(gold, pred, policy)
+    if found.same is None:
+        return _ask(gold, pred)
+    return Verdict(found.same, found.rule, pred)
+
+
+def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
+    """Compare two spelled texts without the parser."""
+    if exact_key(gold) == exact_key(pred):
+        return Finding(True, "exact")
+    left, right = read_equation(gold), read_equation(pred)
+    if left and right and left.name == right.name:
+        return compare(left.value, right.value, policy)
+    if left and right:
+        are_values = read_quantity(left.value) is not None and read_quantity(right.value) is not None
+        return Finding(False if are_values else None, "equation")
+    if right:
+        return compare(gold, right.value, policy) if "=" not in gold else Finding(None, "equation")
+    if left and left.is_symbol and "=" not in pred:
+        return compare(left.value, pred, policy)
+    if "=" in pred and "=" not in gold:
+        return Finding(False, "equation")
+    return _compare_values(gold, pred, policy)
+
+
+def _compare_values(gold: str, pred: str, policy: NumberPolicy) -> Finding:
+    wanted, given = read_quantity(gold), read_quantity(pred)
+    if wanted and given:
+        return Finding(*judge_numbers(wanted, given, policy))
+    if ":" in gold or ":" in pred:
+        return _compare_ratios(gold, pred, wanted, given, policy)
+    if _ORDER.search(gold) or _ORDER.search(pred):
+        return Finding(None if wanted is None else False, "list")
+    wanted_parts, given_parts = None if wanted else read_sequence(gold), read_sequence(pred)
+    if wanted_parts and given_parts:
+        return _compare_sequences(wanted_parts, given_parts, policy)
+    if wanted_parts or given_parts:
+        return Finding(False, "list")
+    return _compare_expressions(gold, pred, wanted is not None)
+
+
+def _compare_ratios(
+    gold: str, pred: str, wanted: Quantity | None, given: Quantity | None, policy: NumberPolicy
+) -> Finding:
+    """Ratios by proportion; a time of day only as it is written; 8:5 may be given as 8/5."""
+    wanted_parts, given_parts = read_ratio(gold), read_ratio(pred)
+    if is_clock(gold) or is_clock(pred) or not (wanted_parts or wanted) or not (given_parts or given):
+        return Finding(False, "ratio")
+    left = [read_quantity(part) for part in wanted_parts or (gold, "1")]
+    right = [read_quantity(part) for part in given_parts or (pred, "1")]
+    if len(left) != len(right):
+        return Finding(False, "ratio")
+    values = [part.value for part in (*left, *right) if part is not None and part.value != 0]
+    if len(values) != len(left) + len(right):
+        return Finding(False, "ratio")
+    first, second = values[: len(left)], values[len(left) :]
+    same = all(
+        size(a * second[0] - b * first[0]) <= 1e-9 * size(a * second[0]) for a, b in zip(first, second, strict=True)
+    )
+    return Finding(same, "ratio")
+
+
+def _compare_sequences(gold: Sequence, pred: Sequence, policy: NumberPolicy) -> Finding:
+    """Same brackets, same length, equal elements; in any order only inside braces."""
+    same_brackets = (gold.opening, gold.closing) == (pred.opening, pred.closing)
+    if not same_brackets or len(gold.elements) != len(pred.elements):
+        return Finding(False, "list")
+    if gold.is_set:
+        return _compare_sets(gold, pred, policy)
+    verdicts = [compare(a, b, policy).same for a, b in zip(gold.elements, pred.elements, strict=True)]
+    return Finding(False if False in verdicts else None if None in verdicts else True, "list")
+
+
+def _compare_sets(gold: Sequence, pred: Sequence, policy: NumberPolicy) -> Finding:
+    left_over = list(pred.elements)
+    for element in gold.elements:
+        verdicts = [compare(element, other, policy).same for other in left_over]
+        if True not in verdicts:
+            return Finding(None if None in verdicts else False, "list")
+        left_over.pop(verdicts.index(True))
+    return Finding(True, "list")
+
+
+def _compare_expressions(gold: str, pred: str, gold_is_number: bool) -> Finding:
+    if _LETTERS_ONLY.fullmatch(gold):
+        return Finding(text_key(gold) == text_key(pred), "text")
+    wanted, given = _expression(gold), _expression(pred)
+    if wanted and given:
+        if bool(wanted.letters) != bool(given.letters) and (gold_is_number or not given.letters):
+            return Finding(False, "not_a_number" if gold_is_number else "symbolic")
+        return Finding(same_expression(wanted, given), "symbolic")
+    if _tokens(gold) is None:
+        return Finding(text_key(gold) == text_key(pred), "text")
+    if _tokens(pred) is None:
+        return Finding(False, "not_a_number" if gold_is_number else "refused")
+    return Finding(None, "parser")
+
+
+def _expression(spelled: str) -> Expression | None:
+    try:
+        return read_expression(spelled)
+    except Refused:
+        return None
+
+
+def _tokens(spelled: str) -> tuple[Token, ...] | None:
+    try:
+        return tokenize(spelled)
+    except Refused:
+        return None
+
+
+_REPLIES = {
+    "equal": (True, "parser", True),
+    "different": (False, "parser", True),
+    "numeric": (False, "parser_numeric", True),
+    "unparsed_gold": (False, "gold_unparsed", False),
+    "timeout": (False, "parser_timeout", False),
+    "crash": (False, "parser_crash", False),
+    "busy": (False, "parser_busy", False),
+}
+
+
+def _ask(gold: str, pred: str) -> Verdict:
+    """The last resort; what the parser could not finish says nothing about the answer."""
+    wanted, given = _tokens(gold), _tokens(pred)
+    if wanted is None:
+        return Verdict(False, "gold_unparsed", pred, verified=False)
+    if given is None:
+        return Verdict(False, "refused", pred)
+    correct, rule, verified = _REPLIES[ask_parser(to_latex(wanted), to_latex(given))]
+    return Verdict(correct, rule, pred, verified)

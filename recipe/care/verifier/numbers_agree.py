@@ -1,0 +1,130 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""When two numbers count as the same answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from recipe.care.verifier.arithmetic import Real, size
+from recipe.care.verifier.quantity import Quantity
+
+SAME_FORM = 1e-9
+"""Relative difference allowed between exact forms: both are good to 15 digits, so 1e-6 would only admit neighbours."""
+LONG_DECIMAL = 1e-6
+"""Relative difference allowed between decimals that both print at least ``DECIMALS_OF_A_LONG_ONE`` digits."""
+DECIMALS_OF_A_LONG_ONE = 5
+PRECISE = 1e-3
+"""Relative difference allowed from a dataset's unrounded value."""
+FEWEST_DECIMALS = 2
+"""A decimal stands for a root, pi or a repeating fraction only if it prints at least this many digits."""
+NEAR_ZERO = 1e-12
+
+
+@dataclass(frozen=True)
+class NumberPolicy:
+    """What a source allows beyond equal values."""
+
+    rounds_golds: bool = False
+    """Golds such as 9.4 are roundings: any answer that rounds to them is right."""
+    tolerance: float | None = None
+    """The row's relative tolerance."""
+    precise_value: float | None = None
+    """The row's unrounded value."""
+
+
+def judge_numbers(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> tuple[bool, str]:
+    """Compare two numbers with their units and percent signs.
+
+    Args:
+        gold: The gold.
+        pred: The answer.
+        policy: What the source allows.
+
+    Returns:
+        Whether the answer is right, and the name of the rule that decided.
+    """
+    if gold.unit and pred.unit and gold.unit != pred.unit:
+        return False, "unit"
+    if pred.unevaluated and not gold.unevaluated and isinstance(gold.value, Fraction):
+        return False, "unevaluated"
+    readings = [(_scaled(gold, gold.magnitude), _scaled(pred, pred.magnitude))]
+    if gold.percent != pred.percent:  # 50% is 50 to some and 0.5 to others; where both print the sign it cancels
+        wanted, given = readings[0]
+        hundredth = Fraction(1, 100)
+        readings.append((_scaled(wanted, hundredth), given) if gold.percent else (wanted, _scaled(given, hundredth)))
+    for wanted, given in readings:
+        rule = _agree(wanted, given, policy)
+        if rule:
+            return True, rule
+    return False, "number"
+
+
+def _scaled(number: Quantity, factor: Fraction | int) -> Quantity:
+    """The number times a power of ten; its last printed digit moves along."""
+    shift = len(str(factor)) - 1 if factor >= 1 else -len(str(1 / factor)) + 1
+    decimals = None if number.decimals is None else number.decimals - shift
+    return replace(number, value=number.value * factor, decimals=decimals)
+
+
+def _agree(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> str:
+    """The rule under which two values agree, or an empty string."""
+    gap = size(gold.value - pred.value)
+    if _same_value(gold, pred, gap):
+        return "number"
+    if _prints_decimals_of(gold, pred) and gap <= _half_unit(pred):
+        return "rounded"
+    if _prints_decimals_of(pred, gold) and gap <= _half_unit(gold):
+        return "rounded"
+    if policy.rounds_golds and _is_finer(pred, gold) and gap <= _half_unit(gold):
+        return "rounded"
+    precise = policy.precise_value
+    if precise is not None and size(pred.value - precise) <= PRECISE * abs(precise):
+        return "precise"
+    if policy.tolerance is not None and gap <= policy.tolerance * size(gold.value):
+        return "tolerance"
+    return ""
+
+
+def _same_value(gold: Quantity, pred: Quantity, gap: Real) -> bool:
+    if isinstance(gold.value, Fraction) and isinstance(pred.value, Fraction):
+        return gap == 0 or (_are_long_decimals(gold, pred) and gap <= LONG_DECIMAL * size(gold.value))
+    return gap <= max(SAME_FORM * float(size(gold.value)), NEAR_ZERO)
+
+
+def _are_long_decimals(gold: Quantity, pred: Quantity) -> bool:
+    """Whether two plain numbers differ, if at all, in the last of many digits."""
+    if gold.decimals is None or pred.decimals is None:
+        return False
+    fewest = min(gold.decimals, pred.decimals)
+    return fewest >= DECIMALS_OF_A_LONG_ONE and size(gold.value - pred.value) <= Fraction(1, 10**fewest)
+
+
+def _prints_decimals_of(exact: Quantity, rounded: Quantity) -> bool:
+    """Whether one side is a root, a multiple of pi or a repeating fraction and the other prints enough decimals."""
+    is_exact_form = exact.decimals is None and not exact.terminates
+    return is_exact_form and rounded.decimals is not None and rounded.decimals >= FEWEST_DECIMALS
+
+
+def _is_finer(pred: Quantity, gold: Quantity) -> bool:
+    """Whether the gold prints decimals and the answer is an exact form or prints more of them."""
+    if gold.decimals is None or gold.decimals < 1:
+        return False
+    return pred.decimals is None or pred.decimals > gold.decimals
+
+
+def _half_unit(number: Quantity) -> Fraction:
+    """Half a unit in the last printed digit, with room for the rounding of a float."""
+    return Fraction(10) ** -(number.decimals or 0) / 2 * (1 + Fraction(1, 10**9))

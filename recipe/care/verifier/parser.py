@@ -1,0 +1,73 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the worker computes: math-verify's verdict on two LaTeX strings, then a check of our own.
+
+Only strings made of allow-listed tokens arrive here. math-verify's plain-expression extraction is left out, since it
+hands text to sympy's ``parse_expr``, which evaluates it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import sympy
+from math_verify import LatexExtractionConfig, parse, verify
+
+logging.getLogger("math_verify").setLevel(
+    logging.CRITICAL
+)  # it warns that its timeouts are off; the worker has its own
+
+EQUAL = "equal"
+DIFFERENT = "different"
+NUMERIC = "numeric"
+UNPARSED_GOLD = "unparsed_gold"
+DIGITS = 30
+SAME = sympy.Float("1e-20")
+PROBES = ("0.7390851332151607", "1.6180339887498949", "2.6651441426902252")
+
+
+def compare(gold: str, pred: str) -> str:
+    """Decide whether two LaTeX strings mean the same.
+
+    Args:
+        gold: The gold's LaTeX, without fences.
+        pred: The answer's.
+
+    Returns:
+        ``equal``, ``different``, ``numeric`` (math-verify says equal, a 30-digit evaluation says different) or
+        ``unparsed_gold``.
+    """
+    wanted, given = _parsed(gold), _parsed(pred)
+    if wanted is None:
+        return UNPARSED_GOLD
+    if given is None or not verify(wanted, given, timeout_seconds=None):
+        return DIFFERENT
+    return NUMERIC if _differ_numerically(wanted, given) else EQUAL
+
+
+def _parsed(latex: str) -> object:
+    found = parse(f"${latex}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
+    return found[0] if found else None
+
+
+def _differ_numerically(wanted: object, given: object) -> bool:
+    """Evaluate both at fixed points; only expressions that have a complex value there are compared."""
+    if not (isinstance(wanted, sympy.Expr) and isinstance(given, sympy.Expr)):
+        return False
+    symbols = sorted(wanted.free_symbols | given.free_symbols, key=str)
+    point = {symbol: sympy.Float(PROBES[i % len(PROBES)], DIGITS) * (1 + i) for i, symbol in enumerate(symbols)}
+    left, right = wanted.evalf(DIGITS, subs=point), given.evalf(DIGITS, subs=point)
+    if not (left.is_number and right.is_number and left.is_finite and right.is_finite):
+        return False
+    return bool(abs(left - right) > SAME * max(abs(left), abs(right)))

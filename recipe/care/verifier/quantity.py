@@ -1,0 +1,99 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Numbers as people write them: a value, how precisely it was printed, and what stands around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from recipe.care.verifier.arithmetic import Real, Undefined
+from recipe.care.verifier.evaluate import read_expression
+from recipe.care.verifier.spelling import spell
+from recipe.care.verifier.tokens import Refused
+from recipe.care.verifier.units import NO_TAIL, find_tail
+
+_LITERAL = re.compile(r"[-+]? ?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.([0-9]*))?")
+_SCIENTIFIC = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)[eE]([-+]?[0-9]{1,3})")
+_HAS_LETTERS = re.compile(r"[A-Za-zµΩ°]")
+_CURRENCY = re.compile(r"^([-+]?)\s*[¤$€£¥]\s*|\s*[¤$€£¥]$")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that was read."""
+
+    value: Real
+    """Without percent sign, magnitude and unit; a ``Fraction`` where it is exact."""
+    decimals: int | None
+    """Digits printed behind the point of a plain number; None for a fraction, a root, a multiple of pi."""
+    percent: bool
+    """Whether a percent sign follows."""
+    magnitude: int
+    """1, or the factor of a word such as "million"."""
+    unit: str
+    """The unit's one name, or empty."""
+    unevaluated: bool
+    """Whether it is a sum of rational numbers that nobody carried out."""
+
+    @property
+    def terminates(self) -> bool:
+        """Whether finitely many decimals write the value down exactly."""
+        if not isinstance(self.value, Fraction):
+            return False
+        rest = self.value.denominator
+        for prime in (2, 5):
+            while rest % prime == 0:
+                rest //= prime
+        return rest == 1
+
+
+def read_quantity(spelled: str) -> Quantity | None:
+    """Read a text as one number.
+
+    Args:
+        spelled: As ``spell`` returns it.
+
+    Returns:
+        The number, or None where the text is anything else: words, several numbers, an expression in symbols.
+    """
+    text, tail = _CURRENCY.sub(r"\1", spelled.strip()), NO_TAIL
+    if not text:
+        return None
+    if _HAS_LETTERS.search(text):
+        found = find_tail(text)
+        if found is None:
+            return None
+        tail = found
+        text = text[: tail.start].rstrip() if tail.start >= 0 else text
+    percent = text.endswith("%")
+    text = _CURRENCY.sub(r"\1", text.rstrip("% ") if percent else text)
+    literal = _LITERAL.fullmatch(text)
+    decimals = len(literal.group(1) or "") if literal else None
+    text = _SCIENTIFIC.sub(r"\1*10^{\2}", text).rstrip(".")
+    try:
+        expression = read_expression(text)
+        if expression.letters:
+            return None
+        value = expression.value({})
+    except (Refused, Undefined):
+        return None
+    unevaluated = expression.has_sum and isinstance(value, Fraction)
+    return Quantity(value, decimals, percent, tail.magnitude, tail.unit, unevaluated)
+
+
+def quantity_of(text: str) -> Quantity | None:
+    """``read_quantity(spell(text))``."""
+    return read_quantity(spell(text))

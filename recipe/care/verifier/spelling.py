@@ -1,0 +1,88 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One spelling for LaTeX and plain maths, so that comparing, evaluating and parsing all start from the same string."""
+
+from __future__ import annotations
+
+import re
+
+from recipe.care.verifier.normalise import core
+
+_REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|mathord)(?![A-Za-z])\.?", ""),
+        (r"(?<=\d)\{,\}(?=\d)", ","),
+        (r"(?<=\d),?\\[,!]\s*(?=\d{3}(?!\d))", ","),
+        (r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)\s*\{([^{}]*)\}", r" \1 "),
+        (r"\\[,:;!> ]|\\q?quad(?![A-Za-z])|[$~]", " "),
+        (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
+        (r"\\(?:cdot|times|ast)(?![A-Za-z])|\*\*(?=\s*1(?!\d))", "*"),
+        (r"\*\*", "^"),
+        (r"\\div(?![A-Za-z])", "/"),
+        (r"\\(?:leqslant|leq|le)(?![A-Za-z])|<=", "≤"),
+        (r"\\(?:geqslant|geq|ge)(?![A-Za-z])|>=", "≥"),
+        (r"\\(?:neq|ne)(?![A-Za-z])|!=", "≠"),
+        (r"\\lt(?![A-Za-z])", "<"),
+        (r"\\gt(?![A-Za-z])", ">"),
+        (
+            r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z])|°)|\\degree(?![A-Za-z])|\s*\bdeg(?:ree)?s?\b|\{\s*degrees\s*\}",
+            "°",
+        ),
+        (r"\\%|\bper\s?cent\b", "%"),
+        (r"\\(?:[lr]?vert|mid)(?![A-Za-z])", "|"),
+        (r"\\lbrace(?![A-Za-z])", r"\\{"),
+        (r"\\rbrace(?![A-Za-z])", r"\\}"),
+        (r"\\surd(?![A-Za-z])\s*", r"\\sqrt "),
+        (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
+        (r"\\frac\s*\{([^{}]*)\}\s*(\d)", r"\\frac{\1}{\2}"),
+        (r"\{\s+", "{"),
+        (r"\s+\}", "}"),
+        (r"(?<=\\log)\s*_\s*(\d)", r"_{\1}"),
+        (r"(?<![A-Za-z\\])pi(?![A-Za-z])", r"\\pi"),
+        (r"\s+", " "),
+    )
+)
+_MIXED = re.compile(r"(?<![\d.^_{/)A-Za-z])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}")
+_CURRENCY = re.compile(r"\\\$|(?<![\\$])\$(?=\s*[-+]?[.\d])(?!.*\$)")
+_SINGLE_BRACES = re.compile(r"(?<![A-Za-z\\])\{([A-Za-z0-9])\}")
+_LOOSE_SPACE = re.compile(r"(?<!\d) +| +(?!\d)")
+
+
+def spell(text: str) -> str:
+    """Spell a gold or an answer in the one way the maths rules read: no fences, sizing or fonts, one name a sign.
+
+    Args:
+        text: Raw or cleaned text.
+
+    Returns:
+        Its core in the common spelling. Currency signs become ``¤``, since a bare dollar is a maths fence.
+    """
+    text = _CURRENCY.sub("¤", core(text))
+    for pattern, replacement in _REPLACEMENTS:
+        text = pattern.sub(replacement, text)
+    return _MIXED.sub(_spell_mixed, text).strip()
+
+
+def _spell_mixed(number: re.Match[str]) -> str:
+    """A whole number before a proper fraction is a sum, not a product; the tokenizer knows it as ``3 1/2``."""
+    whole, numerator, denominator = number.groups()
+    is_proper = len(numerator) <= len(denominator) <= 9 and int(numerator) < int(denominator)
+    return f"{whole} {numerator}/{denominator}" if is_proper else number.group()
+
+
+def exact_key(spelled: str) -> str:
+    """The characters that count in a comparison of two spelled texts; a space counts between digits only."""
+    return _LOOSE_SPACE.sub("", _SINGLE_BRACES.sub(r"\1", spelled)).rstrip(".")

@@ -1,0 +1,124 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Taking maths apart: equations, brackets, lists, ratios. Text in, pieces out; nothing here decides."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_OPENING, _CLOSING = "([{", ")]}"
+_SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]{1,20}\}|[A-Za-z0-9])|(?<=\\angle)\s*[0-9]{1,2}")
+_NAME = re.compile(r"[^0-9^=<>≤≥≠!,;|]{1,40}")
+_SYMBOL = re.compile(r"(?:[A-Za-z]|\\[A-Za-z]+)'?(?:\s*\(\s*[A-Za-z]\s*\))?")
+_RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
+_CLOCK = re.compile(r"[0-9]{1,2}:0[0-9]|[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
+_POINT_NAME = re.compile(r"[A-Z]'?\s*(?=\()")
+_CONJUNCTION = re.compile(r"\s*,?\s+(?:and|or)\s+")
+MOST_ELEMENTS = 20
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``name = value``."""
+
+    name: str
+    """The left side without spaces and subscript braces."""
+    is_symbol: bool
+    """Whether the left side is one symbol, such as ``x`` or ``f(x)``, and not a phrase."""
+    value: str
+    """The last side; ``x = 10/2 = 5`` has 5."""
+
+
+def read_equation(spelled: str) -> Equation | None:
+    """Split ``name = value``; None without an equals sign, or where its left side holds more than names."""
+    if "=" not in spelled:
+        return None
+    sides = split_top(spelled, "=")
+    name = sides[0].strip()
+    bare = _SUBSCRIPT.sub("", name)
+    value = sides[-1].strip()
+    is_tuple_of_symbols = re.fullmatch(r"\((?:\s*[A-Za-z]\s*,?)+\)", bare) is not None
+    if not value or len(sides) < 2 or not (is_tuple_of_symbols or _NAME.fullmatch(bare)):
+        return None
+    return Equation(re.sub(r"[\s{}]", "", name), _SYMBOL.fullmatch(bare) is not None, value)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Several elements, in brackets or bare."""
+
+    opening: str
+    """``(``, ``[``, ``{``, or empty for a bare list."""
+    closing: str
+    """``)``, ``]``, ``}``, or empty."""
+    elements: tuple[str, ...]
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the order does not count."""
+        return self.opening == "{"
+
+
+def read_sequence(spelled: str) -> Sequence | None:
+    """Read a tuple, an interval, a set or a bare list; None where the text has no comma between elements."""
+    text = _POINT_NAME.sub("", spelled.replace(r"\{", "{").replace(r"\}", "}").strip(), count=1)
+    opening, closing = text[:1], text[-1:]
+    inside = text[1:-1]
+    is_bracketed = opening in _OPENING and closing in _CLOSING and bool(text) and _is_balanced(inside)
+    if is_bracketed:
+        elements = split_top(inside, ",")
+        is_set = opening == "{" and closing == "}"
+        if is_set or (len(elements) > 1 and "{" not in (opening, closing) and "}" not in (opening, closing)):
+            return _sequence(opening, closing, elements)
+    elements = split_top(_CONJUNCTION.sub(", ", text).replace(";", ","), ",")
+    return _sequence("", "", elements) if len(elements) > 1 else None
+
+
+def _sequence(opening: str, closing: str, elements: list[str]) -> Sequence | None:
+    stripped = tuple(element.strip() for element in elements)
+    return Sequence(opening, closing, stripped) if all(stripped) and len(stripped) <= MOST_ELEMENTS else None
+
+
+def read_ratio(spelled: str) -> tuple[str, ...] | None:
+    """The parts of ``a:b`` or ``a:b:c``; None for anything else."""
+    return tuple(part.strip() for part in spelled.split(":")) if _RATIO.fullmatch(spelled) else None
+
+
+def is_clock(spelled: str) -> bool:
+    """Whether the text can only be a time of day, not a ratio."""
+    return _CLOCK.fullmatch(spelled.replace(" ", "")) is not None
+
+
+def split_top(text: str, separator: str) -> list[str]:
+    """Split at the separators that stand outside all brackets."""
+    parts, depth, start = [], 0, 0
+    for index, char in enumerate(text):
+        if char in _OPENING:
+            depth += 1
+        elif char in _CLOSING:
+            depth -= 1
+        elif char == separator and depth == 0:
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]
+
+
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for char in text:
+        depth += (char in _OPENING) - (char in _CLOSING)
+        if depth < 0:
+            return False
+    return depth == 0

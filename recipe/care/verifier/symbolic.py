@@ -1,0 +1,92 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Expressions in symbols: equal or different by their values at fixed points, or left to the parser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recipe.care.verifier.arithmetic import Undefined
+from recipe.care.verifier.evaluate import Expression, Point
+from recipe.care.verifier.tokens import Refused, Token
+
+SAME = 1e-9
+DIFFERENT = 1e-6
+"""Between the two, rounding may be to blame: undecided."""
+FEWEST_POINTS = 3
+_SIGNS = (1, 1, 1, 1, -1, -1, -1)
+_STEP_OF_LETTER, _STEP_OF_POINT = 0.7548776662466927, 0.5698402909980532
+_LATEX_SIGNS = {"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "°": r"^{\circ}", "*": r"\cdot "}
+
+
+def same_expression(gold: Expression, pred: Expression) -> bool | None:
+    """Compare two expressions by value.
+
+    Args:
+        gold: The gold.
+        pred: The answer.
+
+    Returns:
+        True where they agree wherever either is defined, False where they clearly differ somewhere, None if undecided.
+    """
+    agreed, uncertain = 0, False
+    for point in _points(sorted(gold.letters | pred.letters)):
+        wanted, given = _value(gold, point), _value(pred, point)
+        if wanted is None or given is None:
+            uncertain |= wanted is not given
+            continue
+        gap = abs(wanted - given)
+        scale = max(abs(wanted), abs(given), 1e-6)
+        if gap > DIFFERENT * scale:
+            return False
+        agreed += 1
+        uncertain |= gap > SAME * scale
+    return True if agreed >= FEWEST_POINTS and not uncertain else None
+
+
+def _value(expression: Expression, point: Point) -> float | None:
+    try:
+        return float(expression.value(point))
+    except (Undefined, Refused, OverflowError):
+        return None
+
+
+def _points(letters: list[str]) -> Iterator[Point]:
+    """Fixed, spread-out points; the last ones have negative coordinates, which tell ``|x|`` from ``x``."""
+    for number, sign in enumerate(_SIGNS, start=1):
+        yield {
+            letter: (0.3 + 2.4 * ((index * _STEP_OF_LETTER + number * _STEP_OF_POINT) % 1)) * (sign if index % 2 else 1)
+            for index, letter in enumerate(letters, start=1)
+        }
+
+
+def to_latex(tokens: tuple[Token, ...]) -> str:
+    """Allow-listed tokens as LaTeX, for the parser."""
+    parts: list[str] = []
+    for token in tokens:
+        match token.kind:
+            case "command" if token.text.endswith("matrix"):
+                parts.append("{" + token.text + "}")
+            case "command":
+                parts.append(f"\\{token.text}" + ("" if token.text in ("begin", "end") else " "))
+            case "number":
+                parts.append(token.text.replace(",", ""))
+            case "mixed":
+                whole, _, part = token.text.partition(" ")
+                parts.append(f"({whole}+{part.strip()})")
+            case "sign":
+                parts.append(_LATEX_SIGNS.get(token.text, token.text))
+            case _:
+                parts.append(token.text)
+    return "".join(parts)

@@ -1,0 +1,188 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The allow-list: what maths may consist of. Nothing else is evaluated here or shown to the parser."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LONGEST = 1000
+DEEPEST = 50
+LARGEST_EXPONENT = 1000
+LARGEST_FACTORIAL = 100
+MOST_DIGITS = 40
+LONGEST_LETTER_RUN = 3
+"""Letters side by side are a product (``abc``); more of them are a word, and words are not maths."""
+
+_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan ln log exp sqrt"
+FUNCTIONS = frozenset(_FUNCTIONS.split())
+_GREEK = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+)
+GREEK = frozenset(_GREEK.split())
+_OTHERS = (
+    "frac sqrt pi infty pm mp cup cap setminus in notin emptyset varnothing mathbb subset subseteq binom vec overline "
+    "overrightarrow bar hat angle triangle perp parallel sim cong to land lor quad begin end pmatrix bmatrix vmatrix "
+    "matrix prime"
+)
+_ACCENTS = frozenset(("vec", "overline", "overrightarrow", "bar", "hat"))
+COMMANDS = FUNCTIONS | GREEK | frozenset(_OTHERS.split())
+_MATRIX = re.compile(r"\\(begin|end)\{([pbv]?matrix)\}")
+
+_TOKEN = re.compile(
+    r"(?P<mixed>[0-9]+ +[0-9]+/[0-9]+)"
+    r"|(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+    r"|\\(?P<command>[A-Za-z]+)"
+    r"|(?P<word>[A-Za-z]+)"
+    r"|(?P<sign>\\[{}\\|]|[-+*/^!(){}\[\]|°=<>≤≥≠,:;_&'])"
+    r"|(?P<space> +)",
+)
+
+
+class Token(NamedTuple):
+    """A piece of maths."""
+
+    kind: str
+    """``mixed``, ``number``, ``command``, ``letter`` or ``sign``."""
+    text: str
+    """Its characters; a command's without the backslash."""
+
+
+class Refused(Exception):
+    """The text is not maths of a size and kind that this package handles. Never leaves the package."""
+
+
+def tokenize(spelled: str) -> tuple[Token, ...]:
+    """Split a spelled text into allowed tokens.
+
+    Args:
+        spelled: As ``spell`` returns it.
+
+    Returns:
+        The tokens, without spaces.
+
+    Raises:
+        Refused: It is too long, too deep, has an excessive exponent or factorial, or holds anything not allowed.
+    """
+    if not spelled or len(spelled) > LONGEST:
+        raise Refused("length")
+    spelled = _MATRIX.sub(r"\\\1 \\\2 ", spelled)
+    tokens: list[Token] = []
+    position, after_space = 0, False
+    while position < len(spelled):
+        match = _TOKEN.match(spelled, position)
+        if match is None:
+            raise Refused("character")
+        position = match.end()
+        if match.lastgroup == "space":
+            after_space = True
+            continue
+        kind, text = str(match.lastgroup), match.group(str(match.lastgroup))
+        if after_space and kind in ("number", "mixed") and tokens and tokens[-1].kind in ("number", "mixed"):
+            raise Refused("two numbers side by side")
+        tokens.extend(_words(text) if kind == "word" else [_checked(kind, text)])
+        after_space = False
+    _check_nesting(tokens)
+    _check_growth(tokens)
+    return tuple(tokens)
+
+
+def _words(text: str) -> list[Token]:
+    if text in FUNCTIONS or text == "pi":
+        return [Token("command", text)]
+    if len(text) > LONGEST_LETTER_RUN:
+        raise Refused("word")
+    return [Token("letter", letter) for letter in text]
+
+
+def _checked(kind: str, text: str) -> Token:
+    if kind in ("number", "mixed") and sum(char.isdigit() for char in text) > MOST_DIGITS:
+        raise Refused("digits")
+    if kind == "command" and text not in COMMANDS:
+        raise Refused("command")
+    return Token(kind, text)
+
+
+def _check_nesting(tokens: list[Token]) -> None:
+    depth = 0
+    for token in tokens:
+        if token.kind == "sign" and token.text in ("(", "{", "[", r"\{"):
+            depth += 1
+        elif token.kind == "sign" and token.text in (")", "}", "]", r"\}"):
+            depth -= 1
+        if depth < 0 or depth > DEEPEST:
+            raise Refused("nesting")
+    if depth:
+        raise Refused("nesting")
+
+
+def _check_growth(tokens: list[Token]) -> None:
+    """No towers of exponents, no exponent or factorial that makes a number nobody can hold."""
+    for index, token in enumerate(tokens):
+        if token == ("sign", "!"):
+            before = tokens[index - 1] if index else token
+            is_small = before.kind == "number" and before.text.isdigit() and int(before.text) <= LARGEST_FACTORIAL
+            if not is_small and before.kind != "letter":
+                raise Refused("factorial")
+        if token == ("sign", "^"):
+            exponent = tokens[index + 1 : _end_of_argument(tokens, index + 1)]
+            following = tokens[index + 1 + len(exponent) : index + 2 + len(exponent)]
+            if ("sign", "^") in exponent or following == [("sign", "^")]:
+                raise Refused("tower of exponents")
+            if any(_size(part) > LARGEST_EXPONENT for part in exponent):
+                raise Refused("exponent")
+
+
+def _size(token: Token) -> float:
+    return float(token.text.replace(",", "")) if token.kind == "number" else 0.0
+
+
+def _end_of_argument(tokens: list[Token], start: int) -> int:
+    """Index after the group, or after the signed token, that starts at ``start``."""
+    index = start
+    while index < len(tokens) and tokens[index].text in ("-", "+"):
+        index += 1
+    depth = 0
+    while index < len(tokens):
+        if tokens[index].text in ("(", "{", "["):
+            depth += 1
+        elif tokens[index].text in (")", "}", "]"):
+            depth -= 1
+        index += 1
+        if depth <= 0:
+            break
+    return index
+
+
+def merge_names(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    r"""Make one letter of ``x_1``, ``x_{AB}`` and ``\vec{a}``."""
+    merged: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        is_accent = token.kind == "command" and token.text in _ACCENTS
+        is_name = token.kind == "letter" or (token.kind == "command" and token.text in GREEK)
+        has_subscript = is_name and tokens[at + 1 : at + 2] == (("sign", "_"),)
+        at += 1 + has_subscript
+        if is_accent or has_subscript:
+            end = at + 1
+            if tokens[at : at + 1] == (("sign", "{"),):
+                end = next((i for i in range(at, len(tokens)) if tokens[i] == ("sign", "}")), at) + 1
+            inner = "".join(part.text for part in tokens[at:end] if part.kind in ("letter", "number", "command"))
+            token = Token("letter", f"{token.text}_{inner}")
+            at = end
+        merged.append(token)
+    return tuple(merged)

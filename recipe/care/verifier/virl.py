@@ -1,0 +1,55 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""ViRL39K: choice, text or maths, by the row's answer type or, where that is unknown, by the look of its gold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from recipe.care.verifier.normalise import core
+from recipe.care.verifier.problem import Problem
+from recipe.care.verifier.quantity import quantity_of
+from recipe.care.verifier.spelling import spell
+from recipe.care.verifier.tokens import Refused, tokenize
+
+_ONE_LETTER = re.compile(r"\(?[A-J]\)?")
+_MATHS_SIGN = re.compile(r"[0-9\\^=<>≤≥≠+*/(){}\[\]|]")
+
+
+def infer_answer_type(gold: str, options: Sequence[str]) -> str:
+    """Tell what kind of answer a gold is.
+
+    Args:
+        gold: The gold's text.
+        options: The options the question shows; empty where there are none or they are unknown.
+
+    Returns:
+        ``choice``, ``number``, ``latex`` or ``text``.
+    """
+    if options or _ONE_LETTER.fullmatch(core(gold)):
+        return "choice"
+    spelled = spell(gold)
+    if quantity_of(gold) is not None:
+        return "number"
+    try:
+        tokenize(spelled)
+    except Refused:
+        return "text"
+    return "latex" if _MATHS_SIGN.search(spelled) or len(spelled) == 1 else "text"
+
+
+def answer_type(problem: Problem) -> str:
+    """The row's answer type, inferred where the row does not say."""
+    return problem.answer_type or infer_answer_type(problem.gold, problem.options)
