@@ -14,7 +14,8 @@
 """``python -m verl_ext.doctor``: would ``algorithm.adv_estimator=care`` run here, and if not, why not?
 
 It compares the versions found with those tested, names the platform, imports what the plugin adapts and lists each
-registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE cannot run.
+registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE cannot
+run.
 """
 
 from __future__ import annotations
@@ -108,10 +109,14 @@ def _platform(report: Report) -> None:
     from verl.plugin.platform import get_platform
 
     platform = get_platform()
-    report.lines.append(f"platform {platform.device_name} ({platform.vendor_name}), available: {platform.is_available()}")
+    report.lines.append(
+        f"platform {platform.device_name} ({platform.vendor_name}), available: {platform.is_available()}"
+    )
     entry_points = [point.value for point in metadata.entry_points(group="verl.plugins") if point.name == "care"]
     if not entry_points:
-        report.problems.append("the entry point is missing: install this package (pip install -e .), do not just copy it")
+        report.problems.append(
+            "the entry point is missing: install this package (pip install -e .), do not just copy it"
+        )
 
 
 def _hooks(report: Report) -> None:
@@ -126,8 +131,8 @@ def _hooks(report: Report) -> None:
         report.problems.append("verl did not load the plugin; is VERL_USE_EXTERNAL_PLUGINS set to none?")
     for name in hooks.INSTALLED:
         report.lines.append(f"adapted {name}")
-    for name, error in hooks.FAILURES.items():
-        report.problems.append(f"could not adapt {name}: {type(error).__name__}: {error}")
+    for name, cause in hooks.FAILURES.items():
+        report.problems.append(f"could not adapt {name}: {type(cause).__name__}: {cause}")
 
 
 def _registrations(report: Report) -> None:

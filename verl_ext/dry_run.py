@@ -43,13 +43,11 @@ def compose(overrides: Sequence[str]) -> DictConfig:
 
 
 def validate(config: DictConfig) -> None:
-    """verl's start-up validation, which the plugin extends when the estimator is ``care``."""
+    """Verl's start-up validation, which the plugin extends when the estimator is ``care``."""
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
     from verl.utils.config import validate_config
 
-    validate_config(
-        config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config)
-    )
+    validate_config(config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
 
 
 def summary(config: DictConfig) -> str:

@@ -51,7 +51,7 @@ def care_estimator(
     config: object = None,
     index: Sequence[object] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """verl's estimator interface: return the advantages the CARE-aware trainer has computed for this batch.
+    """Verl's estimator interface: return the advantages the CARE-aware trainer has computed for this batch.
 
     Args:
         token_level_rewards: (B, T), unused; CARE reads rewards and verdicts by field.

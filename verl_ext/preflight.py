@@ -29,8 +29,8 @@ def missing_gpus(wanted: int) -> list[str]:
     if found >= wanted:
         return []
     return [
-        f"{wanted} GPUs are asked for and {found} are visible here. Set NGPUS_PER_NODE to what the machine has, install "
-        "the GPU stack (bash examples/setup.sh gpu) if torch is a CPU build, or see CARE run without one: "
+        f"{wanted} GPUs are asked for and {found} are visible here. Set NGPUS_PER_NODE to what the machine has, "
+        "install the GPU stack (bash examples/setup.sh gpu) if torch is a CPU build, or see CARE run without one: "
         "bash examples/run_tiny_vlm_care_cpu.sh"
     ]
 
@@ -41,7 +41,9 @@ def missing_model(model: str) -> list[str]:
     if (folder / "config.json").is_file():
         return []
     if folder.is_dir() or model.startswith((".", "/", "~")) or model.count("/") != 1:
-        return [f"{model} is not a model folder (there is no config.json in it). Set MODEL_PATH to one, or to a hub id."]
+        return [
+            f"{model} is not a model folder (there is no config.json in it). Set MODEL_PATH to one, or to a hub id."
+        ]
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -59,8 +61,8 @@ def missing_model(model: str) -> list[str]:
 def missing_data(files: Sequence[str]) -> list[str]:
     """Which data files are not there."""
     return [
-        f"{file} does not exist. Set TRAIN_FILES and VAL_FILES to parquet files in verl's format; docs/data.md says how "
-        "to make them."
+        f"{file} does not exist. Set TRAIN_FILES and VAL_FILES to parquet files in verl's format; docs/data.md says "
+        "how to make them."
         for file in files
         if not Path(file).expanduser().is_file()
     ]

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import torch
 
-from recipe.care.advantage import care_advantages
+from recipe.care.advantage import CareResult, care_advantages
 from recipe.care.config import CareConfig
 from recipe.care.lexical import lexical_embeddings
 from recipe.care.loss_scale import scale_for_loss_agg
@@ -36,10 +36,12 @@ from verl_ext.verdicts import LeftOut
 
 @dataclass(frozen=True)
 class CareStep:
-    """What a step leaves behind: (B, T) token advantages in key order, and ``care/`` metrics."""
+    """What a step leaves behind: (B, T) token advantages in key order, ``care/`` metrics, and how they came about."""
 
     token_advantages: torch.Tensor
     metrics: dict[str, float]
+    regions: Regions
+    result: CareResult
 
 
 def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer: TokenizerLike) -> torch.Tensor:
@@ -92,7 +94,7 @@ def compute_step(rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig,
         )
         metrics |= region_masses(tokens_BT, regions)
         metrics |= _left_out_metrics(rollouts)
-    return CareStep(scaled_BT, metrics | clock.metrics())
+    return CareStep(scaled_BT, metrics | clock.metrics(), regions, result)
 
 
 def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:

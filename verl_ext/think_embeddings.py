@@ -81,10 +81,8 @@ def plan_pooling(
     packed_R = input_offsets[1:][row_R] - lengths_B[row_R] + in_response_R
     chosen_R = mask_values > 0
     row_N, packed_N = row_R[chosen_R], packed_R[chosen_R]
-    if padded_width is None:
-        position_N = packed_N
-    else:
-        position_N = row_N * padded_width + packed_N - input_offsets[:-1][row_N]
+    padded_N = row_N * (padded_width or 0) + packed_N - input_offsets[:-1][row_N]
+    position_N = packed_N if padded_width is None else padded_N
     return PoolPlan(position_N, row_N, torch.bincount(row_N, minlength=rows))
 
 

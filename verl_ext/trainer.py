@@ -19,12 +19,14 @@ so ``trainer.v1.trainer_mode`` keeps its names and no branch of verl on them is 
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from recipe.care.config import CareConfig
 from verl_ext.engine import POOL_MASK, REQUEST
 from verl_ext.estimator import token_advantages_for_verl
+from verl_ext.group_log import write_group_log
 from verl_ext.rollouts import read_responses, read_rollouts, write_response_field
 from verl_ext.step import compute_step, pool_mask
 from verl_ext.validation import chooses_care, needs_embeddings, validate_run
@@ -40,6 +42,7 @@ class CareTrainerMixin:
 
     config: DictConfig
     tokenizer: PreTrainedTokenizerBase
+    global_steps: int
     care: CareConfig | None
 
     def __init__(self, config: DictConfig) -> None:
@@ -66,6 +69,9 @@ class CareTrainerMixin:
         rollouts = read_rollouts(batch, self.care.positive_threshold)
         step = compute_step(rollouts, self.tokenizer, self.care, self.config.actor_rollout_ref.actor.loss_agg_mode)
         metrics.update(step.metrics)
+        if self.config.trainer.get("rollout_data_dir"):
+            folder = Path(self.config.trainer.rollout_data_dir)
+            write_group_log(folder, self.global_steps, rollouts, step.regions, step.result)
         with token_advantages_for_verl(step.token_advantages):
             return compute(batch, metrics=metrics)
 

@@ -127,4 +127,4 @@ def install(verl_config: ModuleType) -> None:
             validate_run(config)
         original(config=config, use_reference_policy=use_reference_policy, use_critic=use_critic)
 
-    verl_config.validate_config = validate_config
+    verl_config.validate_config = validate_config  # type: ignore[attr-defined]

@@ -70,8 +70,9 @@ def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float |
         return Verdict.without(LeftOut.UNVERIFIED) if math.isnan(acc) else Verdict(float(acc > 0.5), None)
     score = reward_extra.get("score" if returned_dict else "acc")
     if positive_threshold is None or score is None:
+        what = "no acc" if returned_dict else "a bare number"
         raise CareDataError(
-            f"the reward function returned {'no acc' if returned_dict else 'a bare number'} ({dict(reward_extra)}), and "
+            f"the reward function returned {what} ({dict(reward_extra)}), and "
             'CARE never takes a score for a verdict. Return {"score": ..., "acc": 0 or 1} (recipe.care.reward does), '
             "or say from which score on an answer is correct: algorithm.care.positive_threshold."
         )

@@ -29,6 +29,7 @@ class CpuIndex(str):
     __slots__ = ()
 
     def __new__(cls) -> CpuIndex:
+        """There is one such index."""
         return super().__new__(cls, "cpu")
 
     def __format__(self, spec: str) -> str:

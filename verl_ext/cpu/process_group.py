@@ -46,5 +46,5 @@ def install(distributed: ModuleType) -> None:
         )
         return int(os.environ["LOCAL_RANK"]), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
-    distributed.initialize_global_process_group_ray = initialize_global_process_group_ray
-    distributed.initialize_global_process_group = initialize_global_process_group
+    distributed.initialize_global_process_group_ray = initialize_global_process_group_ray  # type: ignore[attr-defined]
+    distributed.initialize_global_process_group = initialize_global_process_group  # type: ignore[attr-defined]

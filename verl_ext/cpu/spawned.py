@@ -43,4 +43,4 @@ def prepare_spawned_processes() -> None:
     def get_preparation_data(name: str) -> dict[str, object]:
         return {"care_hooks": _ArmHooks(), **cast(dict[str, object], original(name))}
 
-    spawn.get_preparation_data = get_preparation_data  # type: ignore[assignment]
+    spawn.get_preparation_data = get_preparation_data

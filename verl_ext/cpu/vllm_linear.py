@@ -27,7 +27,7 @@ import torch
 
 def install(layers_utils: ModuleType) -> None:
     """Replace the dispatcher that packs, which vLLM imports at each use."""
-    layers_utils.dispatch_cpu_unquantized_gemm = keep_weight_unpacked
+    layers_utils.dispatch_cpu_unquantized_gemm = keep_weight_unpacked  # type: ignore[attr-defined]
 
 
 def keep_weight_unpacked(layer: torch.nn.Module, remove_weight: bool) -> None:
