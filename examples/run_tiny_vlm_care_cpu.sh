@@ -19,7 +19,7 @@
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
 # Variables: ALGO (care), STEPS (60), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
-# (runs/tiny_data), VENV (.venv), DRY_RUN (0). An interrupted run resumes from its last checkpoint when started again.
+# (runs/tiny_data), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0). An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -34,7 +34,7 @@ RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_${FAMILY}_$ALGO}
 VENV=${VENV:-$ROOT/.venv}
 DRY_RUN=${DRY_RUN:-0}
 
-VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
+[[ ${SKIP_SETUP:-0} == 1 ]] || VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
 PYTHON=$VENV/bin/python
 source "$ROOT/examples/lib/cpu_stack.sh"
 

@@ -93,7 +93,7 @@ def _raise_interrupt(number: int, frame: object) -> None:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of every process whose own parent dies, so that none of Ray's or vLLM's can be lost sight of."""
+    """Become the parent of every process whose own parent dies, so that none of Ray's or vLLM's is lost sight of."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

@@ -1,0 +1,102 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUN_TIMEOUT_S = 900
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or running demo."""
+
+    folder: Path
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "train.log").read_text(errors="replace")
+
+    def steps(self, attempt: int = 1) -> dict[int, dict[str, float]]:
+        """Metrics by step."""
+        lines = (self.folder / f"metrics-{attempt}.jsonl").read_text().splitlines()
+        return {record["step"]: record["data"] for record in map(json.loads, lines)}
+
+    def rollouts(self, step: int) -> list[dict]:
+        """Verl's rollout dump of a step."""
+        return [json.loads(line) for line in (self.folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()]
+
+    def group_log(self, step: int) -> list[dict]:
+        """CARE's log of a step."""
+        path = self.folder / "rollouts" / "care" / f"{step}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory) -> Path:
+    """Data and a warm-started model, made as the demo makes them."""
+    out = tmp_path_factory.mktemp("tiny_data")
+    command = [sys.executable, "-m", "recipe.tiny.prepare", "--out", str(out)]
+    subprocess.run(command, check=True, timeout=600, cwd=ROOT)
+    return out
+
+
+@pytest.fixture(scope="session")
+def start_demo(tiny_data):
+    """Start the demo script; returns the process and where it writes."""
+
+    def start(folder: Path, *overrides: str, **variables: str) -> tuple[subprocess.Popen, Run]:
+        environment = {
+            **os.environ,
+            "SKIP_SETUP": "1",
+            "VENV": sys.prefix,
+            "DATA_DIR": str(tiny_data),
+            "RUN_DIR": str(folder),
+            **variables,
+        }
+        command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *overrides]
+        dump = f"trainer.rollout_data_dir={folder / 'rollouts'}"
+        process = subprocess.Popen(
+            [*command, dump],
+            env=environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return process, Run(folder)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def run_demo(start_demo):
+    """Run the demo script to its end; fails with the end of the log if it does not succeed."""
+
+    def run(folder: Path, *overrides: str, **variables: str) -> Run:
+        process, result = start_demo(folder, *overrides, **variables)
+        output, _ = process.communicate(timeout=RUN_TIMEOUT_S)
+        assert process.returncode == 0, f"{output}\n{result.log[-6000:]}"
+        print(output)
+        return result
+
+    return run
