@@ -109,3 +109,11 @@ def compute_score(
         rule=verdict.rule,
         pred=verdict.pred[:LONGEST_PRED],
     )
+
+
+if __name__ == "__main__":
+    import sys
+
+    from recipe.care.verifier.cli import main
+
+    sys.exit(main())

@@ -32,6 +32,7 @@ from recipe.care.verifier.text import text_key
 TOLERANCE = Fraction(1, 20)
 YEARS = range(1500, 2101)
 _FRACTION = re.compile(r"[-+]?\s*(?:[0-9]+\s+)?(?:[0-9]+\s*/\s*[0-9]+|\\[dt]?frac\s*\{[0-9]+\}\s*\{[0-9]+\})")
+_BEFORE_A_YEAR = re.compile(r"(?:(?:in|the|year)\s+){1,3}(?=[0-9]{4}$)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:,\s+(?:and\s+)?|\s+and\s+|;)\s*")
 
 
@@ -61,11 +62,11 @@ def _judge_one(problem: Problem, gold: str, pred: str) -> tuple[bool, str]:
     wanted = _chart_number(gold)
     if wanted is None:
         return False, "text"
-    given = _chart_number(pred)
+    given = _chart_number(_BEFORE_A_YEAR.sub("", core(pred)))
     if given is None:
         return False, "not_a_number"
     if problem.asks_for_year and _is_year(wanted):
-        return wanted.value == given.value and not given.percent and given.magnitude == 1, "year"
+        return wanted.value == given.value and _is_year(given), "year"
     if wanted.unit and given.unit and wanted.unit != given.unit:
         return False, "unit"
     tolerance = TOLERANCE if problem.tolerance is None else Fraction(problem.tolerance)
@@ -82,7 +83,8 @@ def _chart_number(text: str) -> Quantity | None:
 
 
 def _is_year(number: Quantity) -> bool:
-    return number.decimals == 0 and number.value in YEARS and not number.percent and number.magnitude == 1
+    is_bare = not number.percent and not number.unit and number.magnitude == 1
+    return is_bare and number.decimals is not None and number.value in YEARS
 
 
 def _readings(number: Quantity) -> set[Real]:

@@ -36,14 +36,16 @@ _SEVERAL = re.compile(r"[A-Z](?:\s*(?:,|;|and|&)?\s*[A-Z]){1,25}")
 _SIZING = re.compile(r"\\(?:left|right|big|Big|displaystyle)(?![A-Za-z])")
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mbox|mathbf)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|\s*\bdegrees?\b")
-_SPACING = re.compile(r"\\[,;:! ]|[\s$~]+")
+_SPACING = re.compile(r"(?:\\[,;:! ]|\\q?quad(?![A-Za-z])|[\s$~])+")
+_QUAD = re.compile(r"\\q?quad(?![A-Za-z])")
+_LOOSE_SPACE = re.compile(r"(?<![A-Za-z]) | (?![A-Za-z])")
 
 
 def option_key(text: str) -> str:
     """An option's text as it is compared; spacing, fences, sizing and the spelling of degrees do not count."""
     key = _SIZING.sub("", _LATEX_TEXT.sub(r"\1", core(text)))
     key = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", _DEGREES.sub("°", key))
-    return _SPACING.sub("", key).rstrip(".")
+    return _LOOSE_SPACE.sub("", _SPACING.sub(" ", key)).rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _read(text: str, menu: _Menu, prefers_letter: bool) -> frozenset[int]:
     if by_text and not prefers_letter:
         return by_text
     text = _TAIL.sub("", _LEAD.sub("", text, count=1) if _LEAD.match(text) else text)
-    text = core(text)
+    text = core(_QUAD.sub(" ", text))
     letter = _LETTER.fullmatch(text)
     if letter:
         index = _index(letter.group(1))

@@ -108,6 +108,7 @@ class _Reader:
         self._at = 0
         self._depth = 0
         self._in_bars = False
+        self._in_function = False
         self.has_sum = False
 
     def whole(self) -> Real:
@@ -161,7 +162,10 @@ class _Reader:
     def _power(self) -> Real:
         base = self._base()
         while self._peek() in ("!", "°"):
-            base = base * _RADIANS if self._peek() == "°" else Fraction(math.factorial(small_natural(base)))
+            if self._peek() == "!":
+                base = Fraction(math.factorial(small_natural(base)))
+            elif self._in_function:  # elsewhere the sign is a unit, and units are not converted
+                base = base * _RADIANS
             self._at += 1
         if self._peek() != "^":
             return base
@@ -241,7 +245,10 @@ class _Reader:
             exponent = self._argument()
             if exponent < 0:
                 raise Refused("inverse or reciprocal")
-        return power(function(float(self._function_argument())), exponent)
+        outer, self._in_function = self._in_function, True
+        argument = float(self._function_argument())
+        self._in_function = outer
+        return power(function(argument), exponent)
 
     def _function_argument(self) -> Real:
         """What a function is applied to: a group, or a run of factors such as ``2x`` in ``sin 2x``."""

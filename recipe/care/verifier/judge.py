@@ -27,7 +27,7 @@ LONGEST_LATEX = 1000
 BEYOND_AN_OPTION = 64
 """An answer may be this much longer than the longest option: room for the letter and some words around it."""
 _BRACES = re.compile(r"\\\\|(?<!\\)[{}]")
-_PAIRS = (("{", "}"), (r"\left", r"\right"), (r"\begin", r"\end"))
+_PAIRS = ((r"\left", r"\right"), (r"\begin", r"\end"))
 
 
 def judge(source: Source, problem: Problem, body: str) -> Verdict:
@@ -63,14 +63,14 @@ def _judge_anew(source: Source, problem: Problem, answer: str, longest_option: i
 def _is_usable(gold: str, kind: str) -> bool:
     """Whether a gold can be right or wrong.
 
-    "None" in a mathematical set is what a well-known extractor returned for a gold it could not read; a model that
-    prints it would be marked right.
+    "None" in a set of mathematical questions is what a well-known extractor returned for a gold it could not read; a
+    model that prints it would be marked right.
     """
     text = core(gold)
-    if not text or (kind in ("number", "latex") and text == "None"):
-        return False
+    if not text or kind == "chart":
+        return bool(text)
     braces = "".join(_BRACES.findall(text))
-    return kind not in ("number", "latex") or all(
-        (braces if opening == "{" else text).count(opening) == (braces if opening == "{" else text).count(closing)
-        for opening, closing in _PAIRS
+    is_balanced = braces.count("{") == braces.count("}") and all(
+        text.count(opening) == text.count(closing) for opening, closing in _PAIRS
     )
+    return is_balanced and (text != "None" or kind == "choice")

@@ -33,7 +33,7 @@ from recipe.care.verifier.worker import READY, SEPARATOR, TIME_LIMIT_S
 LANES = 2
 START_LIMIT_S = 60.0
 BUSY_LIMIT_S = 30.0
-GRACE_S = 0.4
+GRACE_S = 0.6
 """How much longer than the worker's own limit we wait before we take the worker itself for dead."""
 INSTALL = "pip install 'math-verify[antlr4_9_3]==0.9.0'"
 
@@ -58,7 +58,7 @@ class _Lane:
     def ask(self, gold: str, pred: str) -> str:
         """The worker's reply, or ``timeout`` or ``crash``."""
         try:
-            connection = self._connection or self._start()
+            connection = self._connection if self._is_running() else self._start()
             if connection is None:
                 return "crash"
             connection.send_bytes(f"{gold}{SEPARATOR}{pred}".encode())
@@ -69,6 +69,11 @@ class _Lane:
             return "crash"
         self.stop()
         return "timeout"
+
+    def _is_running(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            self.stop()  # something outside ended it while it had nothing to do
+        return self._process is not None
 
     def _start(self) -> Connection | None:
         """Start the worker and wait until it can answer; None where that takes too long."""

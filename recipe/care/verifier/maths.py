@@ -25,12 +25,24 @@ from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
 from recipe.care.verifier.problem import Problem, Verdict
 from recipe.care.verifier.quantity import Quantity, read_quantity
 from recipe.care.verifier.spelling import exact_key, spell
-from recipe.care.verifier.structure import Sequence, is_clock, read_equation, read_ratio, read_sequence
+from recipe.care.verifier.structure import (
+    Sequence,
+    is_clock,
+    read_chain,
+    read_equation,
+    read_ratio,
+    read_relation,
+    read_sequence,
+    without_approximation,
+)
 from recipe.care.verifier.symbolic import same_expression, to_latex
 from recipe.care.verifier.text import text_key
 from recipe.care.verifier.tokens import Refused, Token, tokenize
 
 _ORDER = re.compile("[<>≤≥≠]")
+_MEMBER = re.compile(r"^[A-Za-z]\s*\\in\s*(?=[(\[{\\])")
+_READ_HERE = frozenset(("frac", "sqrt", "pi"))
+"""Commands that cannot make a number of what the evaluation here has declined."""
 _LETTERS_ONLY = re.compile("[A-Za-z]{2,}")
 
 
@@ -56,6 +68,9 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
     """Compare two spelled texts without the parser."""
     if exact_key(gold) == exact_key(pred):
         return Finding(True, "exact")
+    if "≈" in pred and "≈" not in gold:
+        return compare(gold, without_approximation(pred), policy)
+    gold, pred = _MEMBER.sub("", gold), _MEMBER.sub("", pred)
     left, right = read_equation(gold), read_equation(pred)
     if left and right and left.name == right.name:
         return compare(left.value, right.value, policy)
@@ -66,8 +81,6 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
         return compare(gold, right.value, policy) if "=" not in gold else Finding(None, "equation")
     if left and left.is_symbol and "=" not in pred:
         return compare(left.value, pred, policy)
-    if "=" in pred and "=" not in gold:
-        return Finding(False, "equation")
     return _compare_values(gold, pred, policy)
 
 
@@ -76,25 +89,28 @@ def _compare_values(gold: str, pred: str, policy: NumberPolicy) -> Finding:
     if wanted and given:
         return Finding(*judge_numbers(wanted, given, policy))
     if ":" in gold or ":" in pred:
-        return _compare_ratios(gold, pred, wanted, given, policy)
+        return _compare_ratios(gold, pred, given)
     if _ORDER.search(gold) or _ORDER.search(pred):
-        return Finding(None if wanted is None else False, "list")
+        return _compare_chains(gold, pred, wanted is not None, policy)
+    relation = read_relation(gold)
+    if relation:
+        return _compare_relations(relation, read_relation(pred))
     wanted_parts, given_parts = None if wanted else read_sequence(gold), read_sequence(pred)
     if wanted_parts and given_parts:
         return _compare_sequences(wanted_parts, given_parts, policy)
     if wanted_parts or given_parts:
         return Finding(False, "list")
+    if "=" in pred and "=" not in gold:
+        return Finding(False, "equation")
     return _compare_expressions(gold, pred, wanted is not None)
 
 
-def _compare_ratios(
-    gold: str, pred: str, wanted: Quantity | None, given: Quantity | None, policy: NumberPolicy
-) -> Finding:
+def _compare_ratios(gold: str, pred: str, given: Quantity | None) -> Finding:
     """Ratios by proportion; a time of day only as it is written; 8:5 may be given as 8/5."""
     wanted_parts, given_parts = read_ratio(gold), read_ratio(pred)
-    if is_clock(gold) or is_clock(pred) or not (wanted_parts or wanted) or not (given_parts or given):
+    if is_clock(gold) or is_clock(pred) or wanted_parts is None or not (given_parts or given):
         return Finding(False, "ratio")
-    left = [read_quantity(part) for part in wanted_parts or (gold, "1")]
+    left = [read_quantity(part) for part in wanted_parts]
     right = [read_quantity(part) for part in given_parts or (pred, "1")]
     if len(left) != len(right):
         return Finding(False, "ratio")
@@ -106,6 +122,25 @@ def _compare_ratios(
         size(a * second[0] - b * first[0]) <= 1e-9 * size(a * second[0]) for a, b in zip(first, second, strict=True)
     )
     return Finding(same, "ratio")
+
+
+def _compare_chains(gold: str, pred: str, gold_is_number: bool, policy: NumberPolicy) -> Finding:
+    """Inequalities term by term; where that does not show them equal, the parser may know better."""
+    wanted, given = read_chain(gold), read_chain(pred)
+    if gold_is_number or wanted is None or given is None:
+        return Finding(False if gold_is_number else None, "order")
+    same_terms = wanted.signs == given.signs and all(
+        compare(a, b, policy).same for a, b in zip(wanted.terms, given.terms, strict=True)
+    )
+    return Finding(True if same_terms else None, "order")
+
+
+def _compare_relations(gold: tuple[str, str, str], pred: tuple[str, str, str] | None) -> Finding:
+    """Both sides as they are written, in either order: the parser knows nothing of perpendicular lines."""
+    if pred is None or pred[1] != gold[1]:
+        return Finding(False, "relation")
+    wanted, given = [[exact_key(side) for side in (a, b)] for a, _, b in (gold, pred)]
+    return Finding(given in (wanted, wanted[::-1]), "relation")
 
 
 def _compare_sequences(gold: Sequence, pred: Sequence, policy: NumberPolicy) -> Finding:
@@ -137,10 +172,14 @@ def _compare_expressions(gold: str, pred: str, gold_is_number: bool) -> Finding:
         if bool(wanted.letters) != bool(given.letters) and (gold_is_number or not given.letters):
             return Finding(False, "not_a_number" if gold_is_number else "symbolic")
         return Finding(same_expression(wanted, given), "symbolic")
-    if _tokens(gold) is None:
-        return Finding(text_key(gold) == text_key(pred), "text")
-    if _tokens(pred) is None:
+    if _tokens(gold) is None:  # prose is compared as text; LaTeX that nobody can read settles nothing
+        same_text = text_key(gold) == text_key(pred)
+        return Finding(same_text if same_text or "\\" not in gold else None, "text")
+    tokens = _tokens(pred)
+    if tokens is None:
         return Finding(False, "not_a_number" if gold_is_number else "refused")
+    if gold_is_number and not any(token.kind == "command" and token.text not in _READ_HERE for token in tokens):
+        return Finding(False, "not_a_number")
     return Finding(None, "parser")
 
 

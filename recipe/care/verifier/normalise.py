@@ -44,6 +44,18 @@ _BEFORE_NFKC = str.maketrans(
         "∠": r"\angle ",
         "±": r"\pm ",
         "√": r"\surd ",
+        "∅": r"\emptyset ",
+        "△": r"\triangle ",
+        "≅": r"\cong ",
+        "⊥": r"\perp ",
+        "∥": r"\parallel ",
+        "∈": r"\in ",
+        "α": r"\alpha ",
+        "β": r"\beta ",
+        "γ": r"\gamma ",
+        "θ": r"\theta ",
+        "φ": r"\phi ",
+        "λ": r"\lambda ",
         "∪": r"\cup ",
         "∩": r"\cap ",
     }
@@ -52,9 +64,15 @@ _SPACES = re.compile(r"\s+")
 _WORKS_ALONE = re.compile(r"[^\S ]|  |`|[\x00-\x08\x0e-\x1f\x7f]")
 
 _LEAD = re.compile(
-    r"(?:(?:so|thus|therefore|hence|then)\b[, ]*)?(?:(?:my|the|our)\s+)?"
-    r"(?:(?:final|correct|right|best|numerical)\s+){0,2}"
-    r"(?:answer|result|solution|value)(?:\s+(?:of|to|for)\s+[^\s]{1,20})?\s*(?:is|are|=|:|would be|should be)\s*:?\s*",
+    r"(?:so|thus|therefore|hence|then)\b[, ]+"
+    r"|(?:(?:my|the|our)\s+)?(?:(?:final|correct|right|best|numerical)\s+){0,2}"
+    r"(?:answer|ans|result|solution|value|choice|option)(?:\s+(?:of|to|for)\s+[^\s]{1,20})?"
+    r"\s*(?:is|are|=|:|would be|should be)\s*:?\s*",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(
+    r"(?:the|it|its|this|that)\b(?![^0-9]{0,60}\b(?:not|never|no|neither|wrong|incorrect|if|or)\b)"
+    r"[^0-9=<>,;]{0,60}?\s(?:is|are|was|equals)\s+(?=\S)",
     re.IGNORECASE,
 )
 _HEDGE = re.compile(r"(?:approximately|approx\.?|about|around|roughly|~|\\approx)\s*(?=[-+$€£¥\\.0-9])", re.IGNORECASE)
@@ -100,7 +118,8 @@ def unwrap(text: str) -> str:
     r"""Take off what surrounds an answer without being part of it.
 
     That is: maths fences, one ``\boxed`` or ``\text`` around everything, Markdown emphasis, quotes, "The answer is",
-    "approximately" before a number, one final full stop. A sole ``\boxed`` inside a sentence is the answer.
+    "The length of AB is", "approximately" before a number, one final full stop. A sole ``\boxed`` inside a sentence is
+    the answer.
 
     Args:
         text: A cleaned text.
@@ -132,7 +151,7 @@ def _peel(text: str) -> str:
     wrapped = _WRAPPED.match(text)
     if wrapped and matching_brace(text, wrapped.end() - 1) == len(text) - 1:
         return text[wrapped.end() : -1]
-    for phrase in (_LEAD, _HEDGE):
+    for phrase in (_LEAD, _SENTENCE, _HEDGE):
         lead = phrase.match(text)
         if lead and lead.end() < len(text):
             return text[lead.end() :]

@@ -26,9 +26,11 @@ from recipe.care.verifier.tokens import Refused
 from recipe.care.verifier.units import NO_TAIL, find_tail
 
 _LITERAL = re.compile(r"[-+]? ?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.([0-9]*))?")
-_SCIENTIFIC = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)[eE]([-+]?[0-9]{1,3})")
+_SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:\.([0-9]+))?\s?\*\s?10\s?\^\s?\{?\s?([-+]?[0-9]{1,3})\s?\}?")
 _HAS_LETTERS = re.compile(r"[A-Za-zµΩ°]")
-_CURRENCY = re.compile(r"^([-+]?)\s*[¤$€£¥]\s*|\s*[¤$€£¥]$")
+_E_NOTATION = re.compile(r"(?<=[0-9])[eE](?=[-+]?[0-9]{1,3}(?![0-9]))([-+]?[0-9]+)")
+_CURRENCY = re.compile(r"^([-+]?)\s*(?:US|USD)?\s*[¤$€£¥]\s*|\s*[¤$€£¥]$")
+_NAMED_IN_BRACKETS = re.compile(r"\s*\(([A-Za-z°][A-Za-z° ]*)\)$")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Quantity:
     value: Real
     """Without percent sign, magnitude and unit; a ``Fraction`` where it is exact."""
     decimals: int | None
-    """Digits printed behind the point of a plain number; None for a fraction, a root, a multiple of pi."""
+    """Digits printed behind the point of a plain number (negative for ``3e8``); None for fractions, roots, pi."""
     percent: bool
     """Whether a percent sign follows."""
     magnitude: int
@@ -69,9 +71,11 @@ def read_quantity(spelled: str) -> Quantity | None:
     Returns:
         The number, or None where the text is anything else: words, several numbers, an expression in symbols.
     """
-    text, tail = _CURRENCY.sub(r"\1", spelled.strip()), NO_TAIL
+    text = _CURRENCY.sub(r"\1", _E_NOTATION.sub(r"*10^{\1}", spelled.strip()))
+    text, tail = _NAMED_IN_BRACKETS.sub(r" \1", text), NO_TAIL
     if not text:
         return None
+    is_money = _CURRENCY.search(spelled) is not None
     if _HAS_LETTERS.search(text):
         found = find_tail(text)
         if found is None:
@@ -79,19 +83,26 @@ def read_quantity(spelled: str) -> Quantity | None:
         tail = found
         text = text[: tail.start].rstrip() if tail.start >= 0 else text
     percent = text.endswith("%")
-    text = _CURRENCY.sub(r"\1", text.rstrip("% ") if percent else text)
-    literal = _LITERAL.fullmatch(text)
-    decimals = len(literal.group(1) or "") if literal else None
-    text = _SCIENTIFIC.sub(r"\1*10^{\2}", text).rstrip(".")
+    text = _CURRENCY.sub(r"\1", text[:-1].rstrip() if percent else text)
+    decimals = _decimals(text)
     try:
-        expression = read_expression(text)
+        expression = read_expression(text.rstrip("."))
         if expression.letters:
             return None
         value = expression.value({})
     except (Refused, Undefined):
         return None
     unevaluated = expression.has_sum and isinstance(value, Fraction)
-    return Quantity(value, decimals, percent, tail.magnitude, tail.unit, unevaluated)
+    return Quantity(value, decimals, percent, tail.magnitude, tail.unit or "¤" * is_money, unevaluated)
+
+
+def _decimals(text: str) -> int | None:
+    """Digits printed behind the point, as if the number were written out; None where it is no plain number."""
+    literal = _LITERAL.fullmatch(text)
+    if literal:
+        return len(literal.group(1) or "")
+    scientific = _SCIENTIFIC.fullmatch(text)
+    return len(scientific.group(1) or "") - int(scientific.group(2)) if scientific else None
 
 
 def quantity_of(text: str) -> Quantity | None:

@@ -25,6 +25,9 @@ _SYMBOL = re.compile(r"(?:[A-Za-z]|\\[A-Za-z]+)'?(?:\s*\(\s*[A-Za-z]\s*\))?")
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _CLOCK = re.compile(r"[0-9]{1,2}:0[0-9]|[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
 _POINT_NAME = re.compile(r"[A-Z]'?\s*(?=\()")
+_ORDER = re.compile("([<>≤≥≠])")
+_MIRRORED = {">": "<", "≥": "≤"}
+_RELATION = re.compile(r"(.+?)\\(perp|parallel|cong|sim)(?![A-Za-z])(.+)")
 _CONJUNCTION = re.compile(r"\s*,?\s+(?:and|or)\s+")
 MOST_ELEMENTS = 20
 
@@ -42,8 +45,8 @@ class Equation:
 
 
 def read_equation(spelled: str) -> Equation | None:
-    """Split ``name = value``; None without an equals sign, or where its left side holds more than names."""
-    if "=" not in spelled:
+    """Split ``name = value``; None for a list, and where the left side holds more than names."""
+    if "=" not in spelled or len(split_top(_CONJUNCTION.sub(",", spelled), ",")) > 1:
         return None
     sides = split_top(spelled, "=")
     name = sides[0].strip()
@@ -53,6 +56,12 @@ def read_equation(spelled: str) -> Equation | None:
     if not value or len(sides) < 2 or not (is_tuple_of_symbols or _NAME.fullmatch(bare)):
         return None
     return Equation(re.sub(r"[\s{}]", "", name), _SYMBOL.fullmatch(bare) is not None, value)
+
+
+def without_approximation(spelled: str) -> str:
+    """What an answer with ``≈`` commits to: the exact side if it has one, else the number behind a name."""
+    sides = [side.strip() for side in spelled.split("≈")]
+    return next((side for side in sides if side and not _NAME.fullmatch(_SUBSCRIPT.sub("", side))), sides[-1])
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,34 @@ def read_sequence(spelled: str) -> Sequence | None:
 def _sequence(opening: str, closing: str, elements: list[str]) -> Sequence | None:
     stripped = tuple(element.strip() for element in elements)
     return Sequence(opening, closing, stripped) if all(stripped) and len(stripped) <= MOST_ELEMENTS else None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``a < b <= c``, turned so that it reads from small to large."""
+
+    terms: tuple[str, ...]
+    signs: tuple[str, ...]
+
+
+def read_chain(spelled: str) -> Chain | None:
+    """Read inequalities; None without any, or where they point both ways."""
+    pieces = _ORDER.split(spelled)
+    signs = tuple(pieces[1::2])
+    terms = tuple(term.strip() for term in pieces[::2])
+    if not signs or not all(terms):
+        return None
+    if set(signs) <= {"<", "≤"} or signs == ("≠",):
+        return Chain(terms, signs)
+    if set(signs) <= {">", "≥"}:
+        return Chain(terms[::-1], tuple(_MIRRORED[sign] for sign in reversed(signs)))
+    return None
+
+
+def read_relation(spelled: str) -> tuple[str, str, str] | None:
+    r"""Read a statement such as ``AB \perp CD`` as left side, relation and right side."""
+    match = _RELATION.fullmatch(spelled)
+    return (match[1], match[2], match[3]) if match else None
 
 
 def read_ratio(spelled: str) -> tuple[str, ...] | None:

@@ -22,13 +22,14 @@ from recipe.care.verifier.problem import Problem, Verdict
 
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}")
 _ESCAPED = re.compile(r"\\([%$&#_{}])")
+_RANGE = re.compile(r"(?<=[0-9]) ?- ?(?=[0-9])")
 _SPACES = re.compile(r"\s+")
 
 
 def text_key(text: str) -> str:
     """The text as it is compared: unwrapped, case folded, single spaces, no outer quotes or final full stop."""
     key = _ESCAPED.sub(r"\1", _LATEX_TEXT.sub(r"\1", core(text))).replace("~", " ")
-    return _SPACES.sub(" ", key).strip().casefold()
+    return _RANGE.sub("-", _SPACES.sub(" ", key)).strip().casefold()
 
 
 def judge_text(problem: Problem, body: str) -> Verdict:

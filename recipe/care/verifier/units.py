@@ -48,6 +48,9 @@ _SPELLINGS = {
     "N": "N newton",
     "Pa": "Pa pascal",
     "kPa": "kPa kilopascal",
+    "MPa": "MPa megapascal",
+    "eV": "eV",
+    "kWh": "kWh",
     "J": "J joule",
     "kJ": "kJ kilojoule",
     "W": "W watt",
@@ -56,13 +59,17 @@ _SPELLINGS = {
     "A": "A amp ampere",
     "mA": "mA milliamp milliampere",
     "ohm": "Ω ohm",
+    "kV": "kV kilovolt",
+    "C": "C coulomb",
+    "F": "F farad",
+    "T": "T tesla",
     "K": "K kelvin",
     "mol": "mol mole",
     "mph": "mph",
     "rad": "rad radian",
     "deg": "°",
-    "deg C": "°C",
-    "deg F": "°F",
+    "deg C": "°C °Celsius °celsius",
+    "deg F": "°F °Fahrenheit °fahrenheit",
     "¤": "dollar usd euro eur",
     "cent": "cent",
 }
@@ -85,21 +92,22 @@ MAGNITUDES = {
     "mln": 10**6,
     "bn": 10**9,
     "B": 10**9,
-    "T": 10**12,
 }
 # A counted noun may follow a number ("5 apples"); these words would make it another statement.
 _OTHER_STATEMENTS = (
     "and are but else either for from had has have isn its less maybe more most neither nor not off once only other "
     "over per plus minus than the then thru times unless until versus was were with without half quarter dozen pairs "
-    "squared cubed percent percentage point points sin cos tan log exp sqrt frac none impossible undefined wrong"
+    "squared cubed percent sin cos tan log exp sqrt frac none impossible undefined wrong"
 )
 _NOT_NOUNS = frozenset(_OTHER_STATEMENTS.split())
+_DEGREES = r"°\s*(?:[CF](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|(?![A-Za-z]))"
 _WORD = r"[A-Za-zµΩ]+"
 _POWER = r"(?:\s*\^\s*\{?\s*-?[1-3]\s*\}?|[23](?![0-9]))?"
 _TAIL = re.compile(
-    rf"(?<![A-Za-zµΩ\\^_])(?:°\s*[CF]?(?![A-Za-z])|{_WORD}{_POWER}\.?(?:(?:\s*[/*]\s*|\s+){_WORD}{_POWER}\.?){{0,4}})$"
+    rf"(?<![A-Za-zµΩ\\^_])(?:{_DEGREES}|{_WORD}{_POWER}\.?(?:(?:\s*[/*]\s*|\s+){_WORD}{_POWER}\.?){{0,4}})$"
 )
-_PART = re.compile(rf"(°\s*[CF]?|{_WORD})({_POWER})\.?")
+_TRIG = re.compile("sin|cos|tan|cot|sec|csc")  # the degrees in "sin 30°" are the angle's, not the value's unit
+_PART = re.compile(rf"({_DEGREES}|{_WORD})({_POWER})\.?")
 _PREFIX_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 
 
@@ -129,7 +137,7 @@ def find_tail(text: str) -> Tail | None:
         so that the text is no number.
     """
     match = _TAIL.search(text)
-    if match is None or match.start() == 0 or match.group() == "e":
+    if match is None or match.start() == 0 or match.group() == "e" or (match.group() == "°" and _TRIG.search(text)):
         return NO_TAIL
     stands_apart = match.start() > 0 and text[match.start() - 1] == " "
     words = _PART.findall(match.group().replace(" per ", " / "))
@@ -139,7 +147,7 @@ def find_tail(text: str) -> Tail | None:
         words = words[1:]
     unit = _unit(words, separator="/" if re.search(r"/| per ", match.group()) else " ")
     if unit is None:
-        nouns = [word for word, _ in words]
+        nouns = [word for word, _ in words if word not in _PREFIX_POWERS]
         if not stands_apart or any(len(noun) < 3 or noun.lower() in _NOT_NOUNS for noun in nouns):
             return None
         unit = ""

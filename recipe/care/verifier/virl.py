@@ -46,7 +46,7 @@ def infer_answer_type(gold: str, options: Sequence[str]) -> str:
     try:
         tokenize(spelled)
     except Refused:
-        return "text"
+        return "latex" if "\\" in spelled else "text"
     return "latex" if _MATHS_SIGN.search(spelled) or len(spelled) == 1 else "text"
 
 

@@ -28,7 +28,7 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-TIME_LIMIT_S = 2.0
+TIME_LIMIT_S = 1.8
 MEMORY_LIMIT_BYTES = 1 << 30
 SEPARATOR = "\x00"
 READY = b"ready"
