@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     data, base, model = out / "data", out / "base", out / "model"
     prepare_data(data, DataSettings(task, arguments.train, arguments.val, arguments.test, seed))
     prepare_base(base, BaseSettings(arguments.family, task, seed))
-    settings = WarmStartSettings(task, seed, arguments.target_accuracy, arguments.max_steps)
+    settings = WarmStartSettings(task, seed, arguments.steps)
     _kept(model, store.is_finished(model, settings, [base, data]))
     result = warm_start(base, data, model, settings)
     print(f"warm start: {result}")
@@ -113,16 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", type=int, default=2048, help="training questions (default: %(default)s)")
     parser.add_argument("--val", type=int, default=256, help="validation questions (default: %(default)s)")
     parser.add_argument("--test", type=int, default=256, help="test questions (default: %(default)s)")
-    parser.add_argument(
-        "--target-accuracy",
-        type=float,
-        default=0.35,
-        help="greedy accuracy at which the warm start stops; higher means fewer all-wrong groups and less left to "
-        "learn (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max-steps", type=int, default=1000, help="warm-start steps before giving up (default: %(default)s)"
-    )
+    parser.add_argument("--steps", type=int, default=200, help="warm-start steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
     return parser
 

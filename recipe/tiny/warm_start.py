@@ -11,10 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Plain supervised training of a tiny model, stopped while it is still often wrong.
+"""Plain supervised training of a tiny model by a careless teacher.
 
-Reinforcement learning needs a policy that answers in the right form and is right now and then: at the default target
-most prompts have both right and wrong samples, which is where a group-relative method learns.
+Reinforcement learning needs a policy that answers in the right form and is right now and then. Training that stops early
+gives one whose samples are noise around a good mode, and then any update shows as a loss. Here the training runs its
+course, but the teacher has a bad habit (``Task.slip``): the model can do the task, samples right and wrong answers to
+most prompts, and has something definite to unlearn from its failures.
 """
 
 from __future__ import annotations
@@ -27,7 +29,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import PreTrainedModel, ProcessorMixin
 
 from recipe.tiny import store
@@ -47,27 +48,28 @@ class WarmStartSettings:
 
     task: str
     seed: int
-    target_accuracy: float = 0.35
-    """Stop once this share of the probe is answered correctly, greedily."""
-    max_steps: int = 1000
-    """Give up after this many steps."""
+    steps: int = 200
     batch_size: int = 64
     learning_rate: float = 1e-3
     ramp_steps: int = 20
     """Steps over which the learning rate rises to its value."""
-    eval_every: int = 5
-    """Steps between two looks at the probe. Accuracy rises from 0.2 to 0.6 in some thirty steps: look often."""
-    averaging: float = 0.9
-    """Decay of the running average of the weights. The average is what is judged and saved: the accuracy of the weights
-    themselves jumps by 0.3 between two looks, so training would stop anywhere but at the target."""
+    decay_share: float = 0.3
+    """Share of the steps, at the end, over which it falls to nothing."""
+    eval_every: int = 40
+    """Steps between two looks at the probe."""
     probe: int = 256
     """Questions of the probe, which appear nowhere else."""
     samples: int = 8
     """Samples a prompt in the closing report on groups."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.target_accuracy <= 1:
-            raise ValueError(f"target_accuracy={self.target_accuracy}: must lie between 0 and 1.")
+        if self.steps < 1:
+            raise ValueError(f"steps={self.steps}: at least one is needed.")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of the step that follows ``step`` steps, as a share of ``learning_rate``."""
+        left = self.steps - step
+        return min(1.0, (step + 1) / self.ramp_steps, left / max(1.0, self.decay_share * self.steps))
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class WarmStartResult:
 
 
 def warm_start(base: Path, data: Path, out: Path, settings: WarmStartSettings) -> WarmStartResult:
-    """Train the model in ``base`` to the target accuracy and save it to ``out``, complete or not at all.
+    """Train the model in ``base`` and save it to ``out``, complete or not at all.
 
     Args:
         base: Checkpoint folder to start from.
@@ -99,9 +101,6 @@ def warm_start(base: Path, data: Path, out: Path, settings: WarmStartSettings) -
 
     Returns:
         How it ended, now or when ``out`` was made.
-
-    Raises:
-        RuntimeError: The target was not reached within ``max_steps``; nothing is saved.
     """
     if store.is_finished(out, settings, [base, data]):
         return _read_result(out)
@@ -111,9 +110,8 @@ def warm_start(base: Path, data: Path, out: Path, settings: WarmStartSettings) -
         taken |= content_hashes(read_questions(data / f"{split}.parquet"))
     with store.making(out, settings, [base, data]) as draft:
         model, processor = load(base)
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
-        result = _train(model, averaged, processor, train_prompts, taken, settings)
-        save(averaged.module, processor, draft)
+        result = _train(model, processor, train_prompts, taken, settings)
+        save(model, processor, draft)
         (draft / RESULT).write_text(json.dumps(dataclasses.asdict(result), indent=2) + "\n")
     return result
 
@@ -148,31 +146,23 @@ def collate(processor: ProcessorMixin, questions: Sequence[Question]) -> tuple[d
 
 def _train(
     model: PreTrainedModel,
-    averaged: AveragedModel,
     processor: ProcessorMixin,
     train_prompts: Sequence[Question],
     taken: set[str],
     settings: WarmStartSettings,
 ) -> WarmStartResult:
-    """Train ``model`` until the averaged weights reach the target, then describe the groups they would give."""
+    """Train ``model``, looking at it now and then, and describe the groups it would give."""
     began = time.monotonic()
-    task = TASKS[settings.task]
-    probe = draw(task, settings.probe, rng_for(settings.seed, "probe"), taken)
+    probe = draw(TASKS[settings.task], settings.probe, rng_for(settings.seed, "probe"), taken)
+    accuracy = float("nan")
     for step, loss in _steps(model, processor, taken, settings):
-        averaged.update_parameters(model)
-        if step % settings.eval_every:
-            continue
-        accuracy = evaluate(averaged.module, processor, probe)
-        seconds = time.monotonic() - began
-        print(f"  step {step:4d}  loss {loss:.3f}  accuracy {accuracy:.3f}  {seconds:3.0f} s", flush=True)
-        if accuracy >= settings.target_accuracy:
-            sampling = Sampling(temperature=1.0, seed=settings.seed)
-            groups = report_groups(averaged.module, processor, train_prompts[:64], settings.samples, sampling)
-            return WarmStartResult(step, round(seconds, 1), accuracy, groups)
-    raise RuntimeError(
-        f"the warm start did not reach accuracy {settings.target_accuracy} in {settings.max_steps} steps; "
-        "allow more with --max-steps, or ask for less with --target-accuracy."
-    )
+        if step % settings.eval_every == 0 or step == settings.steps:
+            accuracy = evaluate(model, processor, probe)
+            seconds = time.monotonic() - began
+            print(f"  step {step:4d}  loss {loss:.3f}  accuracy {accuracy:.3f}  {seconds:3.0f} s", flush=True)
+    sampling = Sampling(temperature=1.0, seed=settings.seed)
+    groups = report_groups(model, processor, train_prompts[:64], settings.samples, sampling)
+    return WarmStartResult(settings.steps, round(time.monotonic() - began, 1), accuracy, groups)
 
 
 def _steps(
@@ -180,10 +170,12 @@ def _steps(
 ) -> Iterator[tuple[int, float]]:
     """Take one optimizer step after another, each on new questions; yields its number and its loss."""
     rng = rng_for(settings.seed, "warm_start")
+    task = TASKS[settings.task]
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    ramp = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / settings.ramp_steps))
-    for step in range(1, settings.max_steps + 1):
-        inputs, labels = collate(processor, draw(TASKS[settings.task], settings.batch_size, rng, taken))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
+    for step in range(1, settings.steps + 1):
+        lesson = [task.slip(question, rng) for question in draw(task, settings.batch_size, rng, taken)]
+        inputs, labels = collate(processor, lesson)
         logits = model(**inputs).logits
         loss = torch.nn.functional.cross_entropy(
             logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED
@@ -192,7 +184,7 @@ def _steps(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        ramp.step()
+        schedule.step()
         yield step, loss.item()
 
 

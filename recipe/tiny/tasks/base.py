@@ -57,3 +57,6 @@ class Task(Protocol):
 
     def sample(self, rng: random.Random) -> Question:
         """Draw one question, taking every random choice from ``rng``."""
+
+    def slip(self, question: Question, rng: random.Random) -> Question:
+        """``question`` as a careless teacher answers it: mostly right, wrong out of habit where the task says so."""

@@ -20,7 +20,8 @@ look and to reason.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
 
@@ -40,6 +41,10 @@ class CountAdd:
     name: str = "count_add"
     most_squares: int = 6
     most_added: int = 9
+    slips_odd: float = 0.75
+    """How often the careless teacher gets one too many when it adds an odd number."""
+    slips_even: float = 0.15
+    """How often when it adds an even one."""
 
     def sample(self, rng: random.Random) -> Question:
         """Draw one question; see the module's docstring."""
@@ -53,6 +58,14 @@ class CountAdd:
             answer=str(total),
             rationale=f"{squares} {noun}. {squares}+{added}={total}",
         )
+
+    def slip(self, question: Question, rng: random.Random) -> Question:
+        """Add one too many, mostly to odd numbers: near misses, and a habit that can be unlearned."""
+        (added,) = re.findall(r"\+(\d+)=", question.rationale)
+        if rng.random() >= (self.slips_odd if int(added) % 2 else self.slips_even):
+            return question
+        wrong = str(int(question.answer) + 1)
+        return replace(question, answer=wrong, rationale=question.rationale.rpartition("=")[0] + f"={wrong}")
 
 
 def _draw(squares: int, rng: random.Random) -> Image.Image:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The warm start trains on responses only, to a target, reproducibly; the command line adds the rest."""
+"""The warm start trains on responses only, reproducibly; the command line adds the rest."""
 
 import functools
 import json
@@ -26,8 +26,7 @@ from recipe.tiny.models import load
 from recipe.tiny.prompts import target_text
 from recipe.tiny.warm_start import IGNORED, WarmStartSettings, collate, warm_start
 
-# Two steps, and any accuracy will do.
-SHORT = WarmStartSettings("count_add", seed=0, target_accuracy=0.0, batch_size=8, eval_every=2, probe=4, samples=2)
+SHORT = WarmStartSettings("count_add", seed=0, steps=2, batch_size=8, eval_every=2, probe=4, samples=2)
 
 
 def test_only_the_response_is_trained_on(checkpoint, questions):
@@ -47,16 +46,15 @@ def test_short_run_is_reproducible_and_then_kept(base, data, tmp_path, monkeypat
     assert warm_start(base, data, tmp_path / "one", SHORT) == results[0]
 
 
-def test_a_missed_target_saves_nothing(base, data, tmp_path):
-    settings = WarmStartSettings("count_add", 0, target_accuracy=1.0, max_steps=2, batch_size=4, eval_every=2, probe=4)
-    with pytest.raises(RuntimeError, match=r"did not reach accuracy 1.0 in 2 steps.*--max-steps"):
-        warm_start(base, data, tmp_path / "out", settings)
-    assert not (tmp_path / "out").exists()
+def test_rate_rises_stays_and_falls():
+    settings = WarmStartSettings("count_add", seed=0, steps=100, ramp_steps=20, decay_share=0.3)
+    # 1/20 at first, 1 from the 20th step on, then linearly down over the last 30: 15 left of 30 is a half.
+    assert [settings.rate(step) for step in (0, 9, 19, 60, 85, 99)] == [0.05, 0.5, 1.0, 1.0, 0.5, pytest.approx(1 / 30)]
 
 
-def test_target_accuracy_is_a_share():
-    with pytest.raises(ValueError, match="target_accuracy=35"):
-        WarmStartSettings("count_add", seed=0, target_accuracy=35)
+def test_no_steps_are_refused():
+    with pytest.raises(ValueError, match="steps=0"):
+        WarmStartSettings("count_add", seed=0, steps=0)
 
 
 def test_group_report_counts_groups(monkeypatch, questions):
@@ -77,7 +75,7 @@ def test_prepare_makes_everything_once(tmp_path, capsys, monkeypatch):
     small = functools.partial(WarmStartSettings, batch_size=4, probe=4, samples=2)
     monkeypatch.setattr(prepare, "WarmStartSettings", small)
     arguments = ["--out", str(tmp_path / "tiny"), "--train", "16", "--val", "4", "--test", "4"]
-    arguments += ["--target-accuracy", "0", "--max-steps", "5"]
+    arguments += ["--steps", "2"]
     prepare.main(arguments)
     made = {path: path.read_bytes() for path in (tmp_path / "tiny").rglob("*") if path.is_file()}
     assert {path.name for path in made} >= {"train.parquet", "val.parquet", "test.parquet", "model.safetensors"}
@@ -88,11 +86,11 @@ def test_prepare_makes_everything_once(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_warm_start_reaches_its_target(tmp_path):
-    prepare.main(["--out", str(tmp_path), "--train", "64", "--val", "64", "--test", "16", "--target-accuracy", "0.35"])
-    result = json.loads((tmp_path / "model" / "warm_start.json").read_text())
-    assert result["accuracy"] >= 0.35
-    assert result["groups"]["mixed"] > 0.5
+def test_warm_started_model_has_something_to_learn(tmp_path):
+    prepare.main(["--out", str(tmp_path), "--train", "64", "--val", "64", "--test", "16"])
+    groups = json.loads((tmp_path / "model" / "warm_start.json").read_text())["groups"]
+    assert groups["mixed"] > 0.5
+    assert 0.3 < groups["accuracy"] < 0.7
     model, processor = load(tmp_path / "model")
-    assert 0.2 < evaluate(model, processor, read_questions(tmp_path / "data" / "val.parquet")) < 0.7
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    assert 0.2 < evaluate(model, processor, read_questions(tmp_path / "data" / "val.parquet")) < 0.8
