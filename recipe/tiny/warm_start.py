@@ -13,7 +13,7 @@
 # limitations under the License.
 """Plain supervised training of a tiny model by a careless teacher.
 
-Reinforcement learning needs a policy that answers in the right form and is right now and then. Training that stops early
+Reinforcement learning needs a policy that answers in the right form and is right now and then. Stopping training early
 gives one whose samples are noise around a good mode, and then any update shows as a loss. Here the training runs its
 course, but the teacher has a bad habit (``Task.slip``): the model can do the task, samples right and wrong answers to
 most prompts, and has something definite to unlearn from its failures.
