@@ -40,7 +40,7 @@ def judge_chart(problem: Problem, body: str) -> Verdict:
     """Judge a chart answer; the gold decides whether it is a list, a number or a text."""
     gold = core(problem.gold)
     if gold.startswith("[") and gold.endswith("]"):
-        wanted, given = _elements(gold), _elements(body)
+        wanted, given = _elements(gold), _elements(core(body))
         same = len(wanted) == len(given) and all(
             _judge_one(problem, a, b)[0] for a, b in zip(wanted, given, strict=True)
         )

@@ -71,7 +71,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(
-    r"(?:the|it|its|this|that)\b(?![^0-9]{0,60}\b(?:not|never|no|neither|wrong|incorrect|if|or)\b)"
+    r"(?:the|it|its|this|that|there|angle|area|perimeter|volume|length)\b(?![^0-9]{0,60}\b(?:not|never|no|neither|wrong|incorrect|if|or)\b)"
     r"[^0-9=<>,;]{0,60}?\s(?:is|are|was|equals)\s+(?=\S)",
     re.IGNORECASE,
 )

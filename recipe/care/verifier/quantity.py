@@ -19,18 +19,20 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from recipe.care.verifier.arithmetic import Real, Undefined
+from recipe.care.verifier.arithmetic import Real, Undefined, size
 from recipe.care.verifier.evaluate import read_expression
 from recipe.care.verifier.spelling import spell
 from recipe.care.verifier.tokens import Refused
 from recipe.care.verifier.units import NO_TAIL, find_tail
 
+LARGEST = 10**100
+"""Beyond it no answer is meant, and comparing an exact number with a float would overflow."""
 _LITERAL = re.compile(r"[-+]? ?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.([0-9]*))?")
 _SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:\.([0-9]+))?\s?\*\s?10\s?\^\s?\{?\s?([-+]?[0-9]{1,3})\s?\}?")
 _HAS_LETTERS = re.compile(r"[A-Za-zµΩ°]")
 _E_NOTATION = re.compile(r"(?<=[0-9])[eE](?=[-+]?[0-9]{1,3}(?![0-9]))([-+]?[0-9]+)")
 _CURRENCY = re.compile(r"^([-+]?)\s*(?:US|USD)?\s*[¤$€£¥]\s*|\s*[¤$€£¥]$")
-_NAMED_IN_BRACKETS = re.compile(r"\s*\(([A-Za-z°][A-Za-z° ]*)\)$")
+_NAMED_IN_BRACKETS = re.compile(r"\s*\(([A-Za-z°%][A-Za-z° ]*)\)$")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def read_quantity(spelled: str) -> Quantity | None:
             return None
         value = expression.value({})
     except (Refused, Undefined):
+        return None
+    if size(value) > LARGEST:
         return None
     unevaluated = expression.has_sum and isinstance(value, Fraction)
     return Quantity(value, decimals, percent, tail.magnitude, tail.unit or "¤" * is_money, unevaluated)

@@ -147,7 +147,7 @@ def find_tail(text: str) -> Tail | None:
         words = words[1:]
     unit = _unit(words, separator="/" if re.search(r"/| per ", match.group()) else " ")
     if unit is None:
-        nouns = [word for word, _ in words if word not in _PREFIX_POWERS]
+        nouns = [word for word, _ in words if word not in _PREFIX_POWERS and word not in ("of", "in")]
         if not stands_apart or any(len(noun) < 3 or noun.lower() in _NOT_NOUNS for noun in nouns):
             return None
         unit = ""

@@ -1,0 +1,73 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Verdicts are computed once, also when siblings ask at the same time."""
+
+import threading
+import time
+
+import pytest
+
+from recipe.care.verifier.cache import VerdictCache
+from recipe.care.verifier.problem import Problem, Verdict
+
+
+def key(gold="1"):
+    return Problem("chartqa", gold), "1"
+
+
+def test_a_verdict_is_computed_once_for_siblings_that_ask_together():
+    cache, calls = VerdictCache(8), []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.05)
+        return Verdict(True, "number")
+
+    seen = []
+    threads = [threading.Thread(target=lambda: seen.append(cache.get(key(), compute))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(calls), len(seen), len(set(map(id, seen)))) == (1, 8, 1)
+
+
+def test_the_least_recently_used_verdict_goes_first():
+    cache, calls = VerdictCache(2), []
+
+    def ask(gold):
+        return cache.get(key(gold), lambda: calls.append(gold) or Verdict(True, gold))
+
+    for gold in ("a", "b", "a", "c", "a", "b"):
+        assert ask(gold).rule == gold
+    assert calls == ["a", "b", "c", "b"]
+
+
+def test_an_error_reaches_the_caller_and_is_not_kept():
+    cache = VerdictCache(2)
+
+    def fail():
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        cache.get(key(), fail)
+    assert cache.get(key(), lambda: Verdict(True, "number")).correct
+
+
+def test_problems_that_differ_in_any_field_do_not_share_verdicts():
+    cache = VerdictCache(8)
+    first = Problem("chartqa", "2010", asks_for_year=True)
+    second = Problem("chartqa", "2010", asks_for_year=False)
+    cache.get((first, "2011"), lambda: Verdict(False, "year"))
+    assert cache.get((second, "2011"), lambda: Verdict(True, "relaxed")).correct
