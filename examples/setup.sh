@@ -86,7 +86,8 @@ if [[ $STACK == gpu ]]; then
 fi
 
 say "checking that verl, the plugin and the platform work together"
-HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.doctor --quiet ||
+# Optional engines of verl that are not installed would fill the screen with warnings.
+PYTHONWARNINGS=ignore VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.doctor --quiet ||
   die "the environment is installed but CARE cannot run in it; see above, or: $VENV/bin/python -m verl_ext.doctor"
 printf '%s' "$wanted" >"$stamp"
 say "done: $VENV"
