@@ -56,11 +56,13 @@ ROWS = [
     ("tiny_spatial", "A", {"answer_type": "choice", "options": ["left", "right"]}),
 ]
 PIECES = [
-    "0", "1", "7", "48", "3.14", ".", ",", " ", "x", "y", "e", "i", "A", "B", "(", ")", "[", "]", "{", "}", r"\{", r"\}",
-    "+", "-", "*", "/", "^", "_", "!", "=", "<", ">", "≤", "≈", "%", "$", "°", ":", ";", "|", "&", "\\", "\\\\", "~", "'",
+    "0", "1", "7", "48", "3.14", ".", ",", " ", "x", "y", "e", "i", "A", "B", "(", ")", "[", "]", "{", "}",
+    r"\{", r"\}", "\\", "\\\\",
+    "+", "-", "*", "/", "^", "_", "!", "=", "<", ">", "≤", "≈", "%", "$", "°", ":", ";", "|", "&", "~", "'",
     r"\frac", r"\sqrt", r"\pi", r"\text{", r"\boxed{", r"\left(", r"\right)", r"\log", r"\sin", r"\infty", r"\cup",
-    r"\begin{pmatrix}", r"\end{pmatrix}", r"\pm", r"\in", r"\circ", " cm", " million", " or ", " and ", "The answer is ",
-    "²", "½", "①", "√", "∞", "\u200b", "\u202e", "7", "٣", "\x00", "\ud800", "<answer>", "</answer>", "</think>", "None",
+    r"\begin{pmatrix}", r"\end{pmatrix}", r"\pm", r"\in", r"\circ", " cm", " million", " or ", " and ",
+    "The answer is ", "<answer>", "</answer>", "</think>", "None",
+    "²", "½", "①", "√", "∞", "\u200b", "\u202e", "7", "٣", "\x00", "\ud800",
     "9**9**9", "10^{999}", "99!", "__import__('os')", "x" * 60, "1" * 45,
 ]  # fmt: skip
 ANSWERS = st.one_of(

@@ -26,6 +26,8 @@ from recipe.care.verifier.problem import Problem, Verdict
 from recipe.care.verifier.quantity import Quantity, read_quantity
 from recipe.care.verifier.spelling import exact_key, spell
 from recipe.care.verifier.structure import (
+    Chain,
+    Equation,
     Sequence,
     is_clock,
     read_chain,
@@ -33,9 +35,10 @@ from recipe.care.verifier.structure import (
     read_ratio,
     read_relation,
     read_sequence,
+    split_top,
     without_approximation,
 )
-from recipe.care.verifier.symbolic import same_expression, to_latex
+from recipe.care.verifier.symbolic import contradicts, same_expression, to_latex
 from recipe.care.verifier.text import text_key
 from recipe.care.verifier.tokens import Refused, Token, tokenize
 
@@ -43,6 +46,7 @@ _ORDER = re.compile("[<>≤≥≠]")
 _MEMBER = re.compile(r"^[A-Za-z]\s*\\in\s*(?=[(\[{\\])")
 _READ_HERE = frozenset(("frac", "sqrt", "pi"))
 """Commands that cannot make a number of what the evaluation here has declined."""
+_LETTER = re.compile("[A-Za-z]")
 _LETTERS_ONLY = re.compile("[A-Za-z]{2,}")
 
 
@@ -72,6 +76,8 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
         return compare(gold, without_approximation(pred), policy)
     gold, pred = _MEMBER.sub("", gold), _MEMBER.sub("", pred)
     left, right = read_equation(gold), read_equation(pred)
+    if left and _is_no_solution(left, pred):
+        return Finding(False, "equation")
     if left and right and left.name == right.name:
         return compare(left.value, right.value, policy)
     if left and right:
@@ -82,6 +88,16 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
     if left and left.is_symbol and "=" not in pred:
         return compare(left.value, pred, policy)
     return _compare_values(gold, pred, policy)
+
+
+def _is_no_solution(gold: Equation, pred: str) -> bool:
+    """Whether the answer is an equation that the gold's ``y = ...`` does not satisfy."""
+    sides = [_expression(side) for side in split_top(pred, "=")]
+    value = _expression(gold.value)
+    if len(sides) != 2 or not (value and sides[0] and sides[1]) or gold.name in value.letters:
+        return False
+    is_about_it = gold.name in sides[0].letters | sides[1].letters
+    return is_about_it and contradicts(gold.name, value, sides[0], sides[1])
 
 
 def _compare_values(gold: str, pred: str, policy: NumberPolicy) -> Finding:
@@ -129,10 +145,17 @@ def _compare_chains(gold: str, pred: str, gold_is_number: bool, policy: NumberPo
     wanted, given = read_chain(gold), read_chain(pred)
     if gold_is_number or wanted is None or given is None:
         return Finding(False if gold_is_number else None, "order")
-    same_terms = wanted.signs == given.signs and all(
+    same = wanted.signs == given.signs and all(
         compare(a, b, policy).same for a, b in zip(wanted.terms, given.terms, strict=True)
     )
-    return Finding(True if same_terms else None, "order")
+    is_final = same or (_bounds_one_letter(wanted) and _bounds_one_letter(given))
+    return Finding(same if is_final else None, "order")
+
+
+def _bounds_one_letter(chain: Chain) -> bool:
+    """Whether the terms are one letter and numbers: two such chains say the same only if they are the same."""
+    others = [term for term in chain.terms if not _LETTER.fullmatch(term)]
+    return len(others) == len(chain.terms) - 1 and all(read_quantity(term) is not None for term in others)
 
 
 def _compare_relations(gold: tuple[str, str, str], pred: tuple[str, str, str] | None) -> Finding:

@@ -55,6 +55,28 @@ def same_expression(gold: Expression, pred: Expression) -> bool | None:
     return True if agreed >= FEWEST_POINTS and not uncertain else None
 
 
+def contradicts(symbol: str, value: Expression, left: Expression, right: Expression) -> bool:
+    """Whether ``symbol = value`` is no solution of the equation ``left = right``.
+
+    Args:
+        symbol: A letter that ``value`` does not contain.
+        value: What the letter equals.
+        left: One side of the other equation.
+        right: Its other side.
+
+    Returns:
+        True where, at some point, the two sides differ clearly; False says nothing.
+    """
+    for point in _points(sorted((value.letters | left.letters | right.letters) - {symbol})):
+        solved = _value(value, point)
+        if solved is None:
+            continue
+        one, other = (_value(side, {**point, symbol: solved}) for side in (left, right))
+        if one is not None and other is not None and abs(one - other) > DIFFERENT * max(abs(one), abs(other), 1.0):
+            return True
+    return False
+
+
 def _value(expression: Expression, point: Point) -> float | None:
     try:
         return float(expression.value(point))

@@ -17,8 +17,8 @@ It imports math-verify once and then forks a fresh child for every question. A c
 that grows too large or crashes is gone anyway, and the next question starts from the same clean state: no restart, no
 state left behind, the same verdict whatever was asked before. The process is single-threaded, so forking it is safe.
 
-math-verify swallows the MemoryError of a child that meets its limit and calls the two sides different; the allow-list in
-``tokens`` is what keeps such questions away.
+math-verify swallows the MemoryError of a child that meets its limit and calls the two sides different; the allow-list
+in ``tokens`` is what keeps such questions away.
 """
 
 from __future__ import annotations

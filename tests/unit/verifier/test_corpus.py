@@ -25,6 +25,7 @@ from pathlib import Path
 import pytest
 
 from recipe.care.reward import compute_score
+from recipe.care.verifier.cache import VERDICTS
 
 pytest.importorskip("math_verify")
 
@@ -34,7 +35,11 @@ LINES = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitli
 
 def judge(line, answer):
     response = answer if line.get("raw") else f"<think>Because.</think><answer>{answer}</answer>"
-    return compute_score(line["source"], response, line["gold"], line.get("extra_info"))
+    score = compute_score(line["source"], response, line["gold"], line.get("extra_info"))
+    if score["rule"] == "parser_timeout":  # a loaded machine, and not a verdict: ask again
+        VERDICTS.clear()
+        score = compute_score(line["source"], response, line["gold"], line.get("extra_info"))
+    return score
 
 
 def errors_of(line):

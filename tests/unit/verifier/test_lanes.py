@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -93,7 +94,8 @@ def test_a_huge_question_takes_bounded_time_and_memory(huge):
     start = time.monotonic()
     assert ask_parser("2^{5}", huge) in ("timeout", "crash", "different")
     assert time.monotonic() - start < LIMIT_S
-    assert all(int(open(f"/proc/{process.pid}/statm").read().split()[1]) * 4096 < 2**28 for process in workers())
+    resident_pages = [int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) for process in workers()]
+    assert all(pages * os.sysconf("SC_PAGE_SIZE") < 2**28 for pages in resident_pages)
 
 
 def test_a_failed_verification_is_reported_as_such(monkeypatch):
@@ -166,8 +168,7 @@ def test_workers_end_with_their_parent():
 
 def is_alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 

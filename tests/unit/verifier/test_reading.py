@@ -182,7 +182,7 @@ def test_when_numbers_agree(gold, pred, policy, expected):
 @pytest.mark.parametrize(
     ("gold", "options", "kind"),
     [
-        ("B", [], "choice"), ("24 cm", ["12 cm", "24 cm"], "choice"), (r"17^\circ", [], "number"), ("2x+1", [], "latex"),
+        ("B", [], "choice"), ("2 m", ["1 m", "2 m"], "choice"), (r"17^\circ", [], "number"), ("2x+1", [], "latex"),
         ("isosceles triangle", [], "text"), (r"\frac{a}{b}", [], "latex"), ("x", [], "latex"), ("AB", [], "text"),
         (r"\left\{\eqalign{x}\right.", [], "latex"),
     ],
