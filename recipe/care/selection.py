@@ -27,9 +27,6 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
 from recipe.care.groups import GroupedRows
 
-_FIRST = 8.0
-"""Added to the score of rows that must be picked; above the span of any score (distances 0..2, priorities 0..1)."""
-
 
 @dataclass(frozen=True, eq=False)
 class Subgroups:
@@ -54,8 +51,8 @@ class Subgroups:
 def select_anchored(rows: GroupedRows, config: CareConfig) -> Subgroups:
     """Choose anchors and hard negatives (section 2, steps 1 to 3).
 
-    Repairs stand in for the representative failure, so they are picked first and take their place in the pool. Should
-    a group hold more than K, the first K of them fill the subgroup.
+    A repair takes part like the failure whose slot it fills, so the embedding of that failure reproduces the choice
+    made before the repair. One that is not picked all the same replaces the last pick that is no repair.
 
     Args:
         rows: The packed rows.
@@ -73,9 +70,9 @@ def select_anchored(rows: GroupedRows, config: CareConfig) -> Subgroups:
         first_PG, pool_PG, spread_PGG = rows.priority_PG, candidate_PG, None
     else:
         first_PG = distance_PG if config.selector == "farthest" else -distance_PG
-        pool_PG = _pool(config, distance_PG, candidate_PG, rows.repair_PG)
+        pool_PG = _pool(config, distance_PG, candidate_PG)
         spread_PGG = rows.distance_PGG
-    negative_PK = traverse(first_PG, spread_PGG, pool_PG, config.k, first_of_all_PG=rows.repair_PG)
+    negative_PK = _with_repairs(traverse(first_PG, spread_PGG, pool_PG, config.k), rows.repair_PG, first_PG)
     anchor_slot_PK = anchor_slot_PG.gather(1, negative_PK.clamp(min=0)).masked_fill(negative_PK < 0, -1)
     return Subgroups(anchor_PG, negative_PK, anchor_slot_PK)
 
@@ -108,7 +105,6 @@ def traverse(
     k: int,
     *,
     covered_PG: torch.Tensor | None = None,
-    first_of_all_PG: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Pick up to k rows of the pool: the best by ``first_PG``, then always the one farthest from those picked.
 
@@ -118,7 +114,6 @@ def traverse(
         pool_PG: (P, G) bool, who may be picked.
         k: Picks per group.
         covered_PG: (P, G) distance to what counts as picked already, if anything does.
-        first_of_all_PG: (P, G) bool, rows of the pool to be picked before all others.
 
     Returns:
         (P, k) int64 slots in the order of picking, -1 once a pool has run out.
@@ -127,11 +122,10 @@ def traverse(
     left_PG = pool_PG
     if covered_PG is None:
         covered_PG = torch.full_like(first_PG, torch.inf)
-    bonus_PG = torch.zeros_like(first_PG) if first_of_all_PG is None else _FIRST * first_of_all_PG
     picks = []
     for _ in range(k):
         # argmax returns the first of several maxima, hence the earlier row.
-        pick_P1 = (score_PG + bonus_PG).masked_fill(~left_PG, -torch.inf).argmax(dim=1, keepdim=True)
+        pick_P1 = score_PG.masked_fill(~left_PG, -torch.inf).argmax(dim=1, keepdim=True)
         picks.append(pick_P1.masked_fill(~left_PG.gather(1, pick_P1), -1))
         left_PG = left_PG.scatter(1, pick_P1, False)
         if distance_PGG is not None:
@@ -173,18 +167,34 @@ def _nearest_anchor(rows: GroupedRows, anchor_PG: torch.Tensor) -> tuple[torch.T
     return to_anchor_PGG.argmin(dim=2), to_anchor_PGG.amin(dim=2)
 
 
-def _pool(
-    config: CareConfig, distance_PG: torch.Tensor, candidate_PG: torch.Tensor, repair_PG: torch.Tensor
-) -> torch.Tensor:
+def _with_repairs(negative_PK: torch.Tensor, repair_PG: torch.Tensor, first_PG: torch.Tensor) -> torch.Tensor:
+    """Put repairs that were not picked, best first, in the place of the last picks, as far as those are none."""
+    # Entries without a pick go to an extra column, which is cut off.
+    slots = repair_PG.shape[1]
+    wide_PG1 = torch.cat([repair_PG, torch.zeros_like(repair_PG[:, :1])], dim=1)
+    left_out_PG = wide_PG1.scatter(1, negative_PK.masked_fill(negative_PK < 0, slots), False)[:, :slots]
+    negative_PK = negative_PK.clone()
+    for group in left_out_PG.any(dim=1).nonzero()[:, 0].tolist():
+        picks_K = negative_PK[group]
+        replaceable = [
+            column for column, slot in enumerate(picks_K.tolist()) if slot >= 0 and not repair_PG[group, slot]
+        ]
+        best_first = first_PG[group].argsort(descending=True, stable=True)
+        left_out = best_first[left_out_PG[group, best_first]].tolist()
+        for column, slot in zip(reversed(replaceable), left_out, strict=False):
+            picks_K[column] = slot
+    return negative_PK
+
+
+def _pool(config: CareConfig, distance_PG: torch.Tensor, candidate_PG: torch.Tensor) -> torch.Tensor:
     """(P, G) bool, the M candidates to traverse.
 
     ``nearest`` and ``lexical`` take the M nearest, ``farthest`` the M farthest, and ``mixed`` the ceil(M/2) nearest and
-    then the floor(M/2) farthest of the rest. A repair counts as nearer, or farther, than everyone else.
+    then the floor(M/2) farthest of the rest.
     """
     near = {"nearest": config.m, "lexical": config.m, "mixed": config.m - config.m // 2, "farthest": 0}[config.selector]
-    bonus_PG = _FIRST * repair_PG
-    near_PG = _lowest(distance_PG - bonus_PG, candidate_PG, near)
-    return near_PG | _lowest(-distance_PG - bonus_PG, candidate_PG & ~near_PG, config.m - near)
+    near_PG = _lowest(distance_PG, candidate_PG, near)
+    return near_PG | _lowest(-distance_PG, candidate_PG & ~near_PG, config.m - near)
 
 
 def _lowest(key_PG: torch.Tensor, among_PG: torch.Tensor, count: int) -> torch.Tensor:

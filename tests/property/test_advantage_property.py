@@ -178,12 +178,21 @@ class Slow:
         return [max(positives, key=key)]
 
     def hard_negatives(self, anchors: list[int], failures: list[int], repairs: list[int]) -> list[int]:
+        best_first, picked = self.picks(anchors, failures)
+        missing = [row for row in best_first if row in repairs and row not in picked]
+        for place in reversed(range(len(picked))):
+            if missing and picked[place] not in repairs:
+                picked[place] = missing.pop(0)
+        return picked
+
+    def picks(self, anchors: list[int], failures: list[int]) -> tuple[list[int], list[int]]:
         m, k, selector = self.config.m, self.config.k, self.config.selector
         away = {row: min(self.distance(row, anchor) for anchor in anchors) for row in failures}
-        near_first = sorted(failures, key=lambda row: (row not in repairs, away[row]))
-        far_first = sorted(failures, key=lambda row: (row not in repairs, -away[row]))
+        near_first = sorted(failures, key=lambda row: away[row])
+        far_first = near_first[::-1]
         if selector == "random":
-            return sorted(failures, key=lambda row: (row not in repairs, -self.priority(row)))[:k]
+            best_first = sorted(failures, key=lambda row: -self.priority(row))
+            return best_first, best_first[:k]
         if selector == "farthest":
             pool, start = far_first[:m], far_first[0]
         elif selector == "mixed":
@@ -191,12 +200,8 @@ class Slow:
             pool, start = near + [row for row in far_first if row not in near][: m // 2], near_first[0]
         else:
             pool, start = near_first[:m], near_first[0]
-        picked = [start]
-        while len(picked) < min(k, len(failures)):
-            left = [row for row in pool if row not in picked]
-            first = [row for row in left if row in repairs]
-            picked += self.spread(first or left, 1, picked)
-        return picked
+        spread = self.spread([row for row in pool if row != start], k - 1, [start])
+        return far_first if selector == "farthest" else near_first, [start, *spread]
 
     def spread(self, pool: list[int], k: int, picked: list[int]) -> list[int]:
         if self.config.selector == "random":
@@ -294,6 +299,22 @@ def test_the_weight_of_format_never_changes_who_is_selected(seed, sizes, config,
     assert (usual.role == other.role).all()
     assert torch.equal(usual.anchor_of, other.anchor_of)
     assert torch.equal(usual.k_prime, other.k_prime)
+
+
+@quick
+@given(batches, configs, st.data())
+def test_a_repair_of_a_selected_failure_changes_no_choice(batch, config, data):
+    """Whatever comes of a repair: with the failure's own content, the same rows are selected around the same anchor."""
+    batch = dataclasses.replace(batch, repaired=np.zeros(len(batch.acc), dtype=bool))
+    before = batch.run(config)
+    for row in np.flatnonzero(before.role == "hard_negative"):
+        if data.draw(st.booleans()):
+            batch.repaired[row] = True
+            batch.acc[row] = data.draw(st.integers(0, 1))
+    after = batch.run(config)
+    assert torch.equal(after.anchor_of, before.anchor_of)
+    assert torch.equal(after.k_prime, before.k_prime)
+    assert ((after.role == "hard_negative") == ((before.role == "hard_negative") & ~batch.repaired)).all()
 
 
 # --- what must hold -------------------------------------------------------------------------------------------------

@@ -249,10 +249,19 @@ def test_multi_without_embeddings_measures_against_the_shortest_anchor():
     assert subgroups.anchor_slot_PK.tolist() == [[1, 1]]
 
 
-def test_a_repair_is_picked_first_and_takes_one_place_in_the_pool():
-    """The repair is slot 7 (170 degrees). M = 3 keeps it with the two nearest, 10 and 12; 10 is 160 from it, 12 158."""
+def test_a_repair_takes_part_like_the_failure_whose_slot_it_fills():
+    """With the failure's embedding the selection is the one made before the repair, in the same order."""
+    for slot in (1, 3, 4, 6):
+        repaired = [int(one == slot) for one in range(8)]
+        for verdict in (0, 1):
+            correct = [1] + [verdict * one for one in repaired[1:]]
+            assert picked(select_anchored(one_group(correct, FAN, repaired=repaired), CareConfig())) == [1, 6, 4, 3]
+
+
+def test_a_repair_that_is_not_picked_replaces_the_last_pick():
+    """Without it: 10, 40, 12 (slots 1, 3, 2). The repair is at 170 degrees (slot 7), outside the pool."""
     rows = one_group(FAN_CORRECT, FAN, repaired=[0, 0, 0, 0, 0, 0, 0, 1])
-    assert picked(select_anchored(rows, CareConfig(k=3, m=3))) == [7, 1, 2]
+    assert picked(select_anchored(rows, CareConfig(k=3, m=3))) == [1, 3, 7]
 
 
 @pytest.mark.parametrize("selector", ["nearest", "mixed", "farthest", "random", "lexical"])
@@ -262,10 +271,20 @@ def test_a_repair_is_in_the_subgroup_under_every_selector(selector):
         assert picked(select_anchored(rows, CareConfig(k=1, m=1, selector=selector))) == [6]
 
 
-def test_several_repairs_all_come_first_up_to_k():
+def test_several_repairs_replace_the_last_picks_that_are_none():
+    """M = K = 3 picks slots 1, 3, 2; slot 3 is a repair itself, so slot 7 takes the place of slot 2."""
     rows = one_group([1, 0, 0, 1, 0, 0, 0, 1], FAN, repaired=[0, 0, 0, 1, 0, 0, 0, 1])
-    assert set(picked(select_anchored(rows, CareConfig(k=3, m=6)))[:2]) == {3, 7}
-    assert picked(select_anchored(rows, CareConfig(k=1, m=6))) == [3]
+    assert picked(select_anchored(rows, CareConfig(k=3, m=3))) == [1, 3, 7]
+    three = one_group(FAN_CORRECT, FAN, repaired=[0, 0, 0, 0, 0, 1, 1, 1])
+    # Picks 1, 2; the nearest of the repairs goes to the last place, the next one to the place before it.
+    assert picked(select_anchored(three, CareConfig(k=2, m=2))) == [6, 5]
+
+
+def test_a_repair_at_slot_0_is_left_out_only_if_it_is():
+    """K' < K leaves entries without a pick; they must not be read as slot 0."""
+    rows = one_group([0, 1, 0], at_degrees(30, 0, 20), repaired=[1, 0, 0])
+    assert select_anchored(rows, CareConfig()).negative_PK.tolist() == [[2, 0, -1, -1]]
+    assert picked(select_anchored(rows, CareConfig(k=1, m=1))) == [0]
 
 
 def test_groups_that_are_all_correct_or_all_wrong_have_no_subgroup():
