@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,6 +27,8 @@ from verl_ext import hooks
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+logger = logging.getLogger(__name__)
 
 ESTIMATOR = "care"
 EMBEDDING_SELECTORS = ("nearest", "mixed", "farthest")
@@ -71,6 +74,11 @@ def validate_run(config: DictConfig) -> CareConfig:
     _check_objective(config)
     if needs_embeddings(care):
         _check_embeddings(config, care)
+    if care.rgr.enable:
+        logger.warning(
+            "algorithm.care.rgr.enable=true: this version does not repair failures yet; the run goes on without. "
+            "Set +algorithm.care.rgr.enable=false to silence this."
+        )
     return care
 
 

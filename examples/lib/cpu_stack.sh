@@ -51,8 +51,6 @@ CPU_STACK=(
     actor_rollout_ref.rollout.free_cache_engine=False
     +actor_rollout_ref.rollout.enable_sleep_mode=False
     actor_rollout_ref.rollout.tensor_model_parallel_size=1
-    # One process fewer per replica, and none that spins on a core waiting for work.
-    +actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend=uni
     actor_rollout_ref.rollout.agent.num_workers=1
     actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes=64
     reward.num_workers=1

@@ -123,7 +123,8 @@ TINY = {
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
     overrides = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1", *TINY[name]]
-    run = run_demo(tmp_path, *overrides, STEPS="2")
+    # verl 0.9.1's separate_async trainer passes flush= to a logger at INFO, which raises; docs/troubleshooting.md.
+    run = run_demo(tmp_path, *overrides, STEPS="2", VERL_LOGGING_LEVEL="WARNING")
     for step in (1, 2):
         data = run.steps()[step]
         assert data["training/rollout_actor_probs_pearson_corr"] > 0.99

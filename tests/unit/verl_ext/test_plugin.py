@@ -1,0 +1,99 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How the plugin gets into verl, in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from recipe.care.errors import CareConfigError, CareDataError
+
+
+def _python(code: str, **variables: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **variables}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment)
+
+
+REGISTERED = "import verl.trainer.ppo.core_algos as c; print('care' in c.ADV_ESTIMATOR_REGISTRY)"
+
+
+def test_entry_point_registers_the_estimator():
+    assert _python(REGISTERED).stdout.split()[-1] == "True"
+    loaded = "import sys, verl; print('verl_ext.plugin' in sys.modules)"
+    assert _python(loaded).stdout.split()[-1] == "True"
+    assert _python(loaded, VERL_USE_EXTERNAL_PLUGINS="none").stdout.split()[-1] == "False"
+
+
+def test_import_costs_under_50_ms():
+    """The time verl's import spends in the plugin, measured where it is spent; torch is loaded by then, as in verl."""
+    code = (
+        "import os; os.environ['VERL_USE_EXTERNAL_PLUGINS'] = 'none'\n"
+        "import time, json, verl\n"
+        "start = time.perf_counter(); import verl_ext.plugin; print(json.dumps(time.perf_counter() - start))"
+    )
+    times = sorted(json.loads(_python(code).stdout.splitlines()[-1]) for _ in range(3))
+    print(f"verl_ext.plugin adds {1000 * times[0]:.1f} ms")
+    assert times[0] < 0.050
+
+
+def test_plugin_that_cannot_load_says_so():
+    code = "import sys; sys.modules['wrapt'] = None\nimport verl\nprint('verl imported')"
+    result = _python(code)
+    assert "verl imported" in result.stdout
+    assert "The CARE plugin for verl did not load" in result.stderr + result.stdout
+    assert "wrapt" in result.stderr + result.stdout
+
+
+def test_failing_hook_warns_and_only_stops_a_care_run():
+    code = (
+        "import sys; sys.modules['verl_ext.trainer'] = None\n"
+        "import verl.trainer.ppo.v1\n"
+        "from verl_ext.dry_run import compose\n"
+        "from verl_ext.validation import validate_run\n"
+        "try:\n"
+        "    validate_run(compose(['algorithm.adv_estimator=care', 'actor_rollout_ref.rollout.n=8']))\n"
+        "except Exception as error:\n"
+        "    print('refused:', error)\n"
+    )
+    result = _python(code)
+    assert "CARE could not adapt verl.trainer.ppo.v1" in result.stderr + result.stdout
+    assert "refused: algorithm.adv_estimator=care: the plugin could not adapt verl" in result.stdout
+
+
+def test_doctor_exit_status():
+    command = [sys.executable, "-m", "verl_ext.doctor", "--quiet"]
+    assert subprocess.run(command, capture_output=True, timeout=200).returncode == 0
+    broken = subprocess.run(
+        command, capture_output=True, text=True, timeout=200, env={**os.environ, "VERL_USE_EXTERNAL_PLUGINS": "none"}
+    )
+    assert broken.returncode == 1
+    assert "VERL_USE_EXTERNAL_PLUGINS" in broken.stderr
+
+
+def test_estimator_needs_a_care_aware_trainer():
+    import torch
+
+    from verl_ext.estimator import care_estimator, token_advantages_for_verl
+
+    mask = torch.tensor([[1, 1, 0]])
+    with pytest.raises(CareConfigError, match="CARE-aware trainer"):
+        care_estimator(torch.zeros(1, 3), mask)
+    with token_advantages_for_verl(torch.tensor([[1.0, 2.0, 3.0]])):
+        advantages, returns = care_estimator(torch.zeros(1, 3), mask)
+        assert advantages.tolist() == returns.tolist() == [[1.0, 2.0, 0.0]]
+        with pytest.raises(CareDataError, match="changed in between"):
+            care_estimator(torch.zeros(2, 3), torch.ones(2, 3))
