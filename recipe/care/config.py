@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from recipe.care.cues import cue_text
 from recipe.care.errors import CareConfigError
 
 ROOT = "algorithm.care"
@@ -133,8 +134,7 @@ class RgrConfig:
             _within("rgr.top_p", self.top_p, 0.0, 1.0)
         if self.max_tokens < 1:
             _fail("rgr.max_tokens", self.max_tokens, "must be at least 1.")
-        if not self.template.strip():
-            _fail("rgr.template", self.template, "must be 'plain', 'structured' or the text of a cue.")
+        cue_text(self.template)
 
 
 @dataclass(frozen=True)

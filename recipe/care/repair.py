@@ -1,0 +1,229 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Reflection-Guided Resampling on token ids: what to ask of the policy, and which row its continuation trains.
+
+Tokens in, tokens out: a request is made of the ids that were sampled, and of the cue's. Nothing that was decoded is
+encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from recipe.care.config import RgrConfig
+from recipe.care.cues import cue_text
+from recipe.care.errors import CareDataError
+from recipe.care.lexical import lexical_embeddings
+from recipe.care.regions import find_regions
+from recipe.care.tags import TAGS, TAGS_BYTES, find_spans
+from recipe.care.token_bytes import TokenBytes, TokenizerLike, token_bytes
+
+SHORTEST_CONTINUATION = 8
+"""A repair with room for fewer tokens is not worth asking for: the two answer tags alone take about as many."""
+_PROMPT_TAIL = 32
+"""Prompt tokens in which a chat template's own ``<think>`` is looked for: its at most 7 tokens, and white space."""
+
+
+class EncodingTokenizer(TokenizerLike, Protocol):
+    """A tokenizer that also encodes, for the cue."""
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        """The ids of ``text``."""
+
+
+class Sampled(NamedTuple):
+    """One rollout as the policy sampled it."""
+
+    prompt_ids: Sequence[int]
+    """The prompt as the model saw it, image tokens expanded."""
+    response_ids: Sequence[int]
+    """The sampled tokens."""
+    log_probs: Sequence[float] | None
+    """Their log-probabilities when they were sampled, if anybody asked for them."""
+
+
+@dataclass(frozen=True)
+class LengthLimits:
+    """The longest response a row may hold, and the longest sequence the model takes."""
+
+    response: int
+    model: int
+
+
+@dataclass(frozen=True)
+class RepairText:
+    """The only tokens of a repair that were not sampled.
+
+    Attributes:
+        cue_ids: The repair cue.
+        think_ids: The opening tag, for responses that did not write one.
+    """
+
+    cue_ids: tuple[int, ...]
+    think_ids: tuple[int, ...]
+
+    @classmethod
+    def encode(cls, template: str, tokenizer: EncodingTokenizer) -> RepairText:
+        """Encode the cue called ``template`` and the opening tag."""
+        cue, think = (tokenizer.encode(text, add_special_tokens=False) for text in (cue_text(template), TAGS[0]))
+        return cls(tuple(cue), tuple(think))
+
+
+@dataclass(frozen=True)
+class RepairedRow:
+    """The response a repair trains.
+
+    Attributes:
+        response_ids: Its tokens.
+        response_mask: 1 where the policy wrote the token and is trained on it.
+        log_probs: Sampled log-probabilities, 0 for tokens that were not sampled; None where the rollout has none.
+    """
+
+    response_ids: list[int]
+    response_mask: list[int]
+    log_probs: list[float] | None
+
+    def __post_init__(self) -> None:
+        columns = (self.response_ids, self.response_mask, self.log_probs)
+        lengths = {len(column) for column in columns if column is not None}
+        if len(lengths) != 1:
+            raise CareDataError(f"a repaired row needs a mask and a log-probability per token, not {sorted(lengths)}.")
+
+
+@dataclass(frozen=True)
+class RepairPlan:
+    """A repair that fits: what to ask, and what goes before the continuation in the trained row."""
+
+    request_ids: list[int]
+    max_tokens: int
+    prefix: RepairedRow
+
+    def row(self, continuation_ids: Sequence[int], log_probs: Sequence[float] | None) -> RepairedRow:
+        """The row that ``continuation_ids`` trains: the plan's prefix, then the continuation.
+
+        Args:
+            continuation_ids: What the policy answered to ``request_ids``.
+            log_probs: Their sampled log-probabilities; needed where the prefix has some.
+        """
+        prefix = self.prefix
+        if prefix.log_probs is not None and log_probs is None:
+            raise CareDataError("the rollout came with log-probabilities, its repair without.")
+        return RepairedRow(
+            response_ids=[*prefix.response_ids, *continuation_ids],
+            response_mask=[*prefix.response_mask, *[1] * len(continuation_ids)],
+            log_probs=None if prefix.log_probs is None else [*prefix.log_probs, *(log_probs or ())],
+        )
+
+
+def plan_repair(
+    failed: Sampled, text: RepairText, tokenizer: TokenizerLike, config: RgrConfig, limits: LengthLimits
+) -> RepairPlan | None:
+    """Plan the repair of one failed rollout.
+
+    The request is prompt + failed rationale + cue. The trained row is, before the continuation, the opening ``<think>``
+    (``target=rewrite``) or failed rationale + cue without a loss (``target=continue``).
+
+    Args:
+        failed: The rollout to repair.
+        text: Cue and opening tag, encoded.
+        tokenizer: The policy's tokenizer.
+        config: ``algorithm.care.rgr``.
+        limits: What request and row have to fit into.
+
+    Returns:
+        The plan, or None where fewer than ``SHORTEST_CONTINUATION`` tokens (or ``max_tokens``) would fit.
+    """
+    table = token_bytes(tokenizer)
+    rationale_end = _rationale_end(failed.response_ids, table)
+    rationale = list(failed.response_ids[:rationale_end])
+    request_ids = [*failed.prompt_ids, *rationale, *text.cue_ids]
+    if config.target == "rewrite":
+        prefix = _opening(failed, text, table)
+    else:
+        silent = [0] * (len(rationale) + len(text.cue_ids))
+        logp = None if failed.log_probs is None else [*failed.log_probs[:rationale_end], *[0.0] * len(text.cue_ids)]
+        prefix = RepairedRow([*rationale, *text.cue_ids], silent, logp)
+    room = min(limits.response - len(prefix.response_ids), limits.model - len(request_ids))
+    if room < min(SHORTEST_CONTINUATION, config.max_tokens):
+        return None
+    return RepairPlan(request_ids, min(config.max_tokens, room), prefix)
+
+
+def rank_failures(
+    positives: Sequence[Sequence[int]], failures: Sequence[Sequence[int]], tokenizer: TokenizerLike
+) -> list[int]:
+    """Order a group's failures by a cheap stand-in for the embeddings, which do not exist during the rollout.
+
+    It is the lexical likeness of their rationale to that of the shortest verified-correct rollout, the anchor.
+
+    Args:
+        positives: Response ids of the verified-correct rollouts, at least one.
+        failures: Response ids of the failed ones.
+        tokenizer: The policy's tokenizer.
+
+    Returns:
+        Positions in ``failures``, the likest first; ties keep their order.
+    """
+    rows = [torch.tensor(ids, dtype=torch.int64) for ids in (*positives, *failures)]
+    ids_BT = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    lengths_B = torch.tensor([len(row) for row in rows])
+    mask_BT = torch.arange(ids_BT.shape[1]) < lengths_B[:, None]
+    regions = find_regions(ids_BT, mask_BT, tokenizer, include_tags=False)
+    whole_B1 = ~regions.think_mask.any(dim=1, keepdim=True)
+    embeddings_BD = lexical_embeddings(ids_BT, torch.where(whole_B1, mask_BT, regions.think_mask))
+    unit_BD = torch.nn.functional.normalize(embeddings_BD.double(), dim=1)
+    lengths = list(zip(regions.think_len.tolist(), regions.answer_len.tolist(), strict=True))
+    anchor = min(range(len(positives)), key=lengths.__getitem__)
+    likeness_F = unit_BD[len(positives) :] @ unit_BD[anchor]
+    return likeness_F.argsort(descending=True, stable=True).tolist()
+
+
+def _rationale_end(ids: Sequence[int], table: TokenBytes) -> int:
+    """How many leading tokens are the failed rationale: those that end before its closing tag begins.
+
+    Without a rationale it is everything before the answer; without an answer everything. Tokens without text at the end
+    (the end of the turn) never belong to it, and a token that reaches into the tag is dropped.
+    """
+    entries_N = table.rows(np.asarray(ids, dtype=np.int64))
+    stops_N = np.cumsum(table.lengths[entries_N])
+    content = b"".join(table.pieces[entries_N].tolist())
+    spans = find_spans(content)
+    if spans.rationale is not None:
+        end = spans.rationale.inner_end
+    else:
+        end = len(content) if spans.answer is None else spans.answer.outer_start
+    (inside,) = np.nonzero((table.lengths[entries_N] > 0) & (stops_N <= end))
+    return int(inside[-1]) + 1 if len(inside) else 0
+
+
+def _opening(failed: Sampled, text: RepairText, table: TokenBytes) -> RepairedRow:
+    """The opening tag: the chat template's (nothing to add), the sampled one, or an encoded one without loss."""
+    think = TAGS_BYTES[0]
+    if _content(failed.prompt_ids[-_PROMPT_TAIL:], table).rstrip().endswith(think):
+        return RepairedRow([], [], None if failed.log_probs is None else [])
+    for count in range(1, min(len(think), len(failed.response_ids)) + 1):
+        if _content(failed.response_ids[:count], table) == think:
+            logp = None if failed.log_probs is None else list(failed.log_probs[:count])
+            return RepairedRow(list(failed.response_ids[:count]), [1] * count, logp)
+    logp = None if failed.log_probs is None else [0.0] * len(text.think_ids)
+    return RepairedRow(list(text.think_ids), [0] * len(text.think_ids), logp)
+
+
+def _content(ids: Sequence[int], table: TokenBytes) -> bytes:
+    return b"".join(table.pieces[table.rows(np.asarray(ids, dtype=np.int64))].tolist())

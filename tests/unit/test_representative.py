@@ -1,0 +1,126 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Which repair represents its group, and the metrics of a step's repairs."""
+
+import math
+
+import pytest
+import torch
+
+from recipe.care.advantage import care_advantages
+from recipe.care.config import CareConfig
+from recipe.care.errors import CareDataError
+from recipe.care.representative import RGR_METRICS, Outcome, RepairReport, choose_representatives, rgr_metrics
+
+
+def report(
+    outcome: str, rank: int = 0, tokens: int = 10, seconds: float = 2.0, rollouts: float = 5.0, done: float = 7.0
+):
+    return RepairReport(Outcome(outcome), rank, tokens, seconds, rollouts, done)
+
+
+def at_degrees(*angles: float) -> torch.Tensor:
+    return torch.tensor([[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in angles])
+
+
+def choose(acc, reports, angles, group=None, config=None):
+    group, config, count = group or ["g"] * len(acc), config or CareConfig(), len(acc)
+    embeddings = None if angles is None else at_degrees(*angles)
+    result = care_advantages(acc, acc, group, [5] * count, [1] * count, embeddings, [-1.0] * count, config)
+    return choose_representatives(result, group, embeddings, reports)
+
+
+def test_the_nearest_hard_negative_with_a_usable_repair_represents_its_group():
+    """Row 2 is nearest (10 degrees) but its repair was discarded; row 3 (20) failed again, which is usable."""
+    reports = [None, report("passed", 1), report("discarded", 0), report("failed", 2)]
+    chosen = choose([1, 0, 0, 0], reports, [0, 30, 10, 20])
+    assert chosen.rows == [3]
+    assert (chosen.groups, chosen.covered, chosen.agreed) == (1, 0, 1)
+
+
+def test_a_failure_that_was_not_selected_is_never_used():
+    """K = M = 1 selects row 1 only."""
+    chosen = choose([1, 0, 0], [None, None, report("passed")], [0, 10, 20], config=CareConfig(k=1, m=1))
+    assert (chosen.rows, chosen.groups, chosen.covered, chosen.agreed) == ([], 1, 0, 0)
+
+
+def test_groups_are_told_apart_and_only_mixed_ones_count():
+    group = ["a", "b", "a", "b", "c", "c", "d", "d"]
+    acc = [1, 0, 0, 1, 0, 0, 1, 1]
+    reports = [None, report("failed"), report("passed"), None, None, None, None, None]
+    chosen = choose(acc, reports, [0, 10, 20, 30, 40, 50, 60, 70], group)
+    assert sorted(chosen.rows) == [1, 2]
+    assert (chosen.groups, chosen.covered, chosen.agreed) == (2, 2, 2)
+
+
+def test_several_anchors_still_make_one_group():
+    """Anchors at 0 and 100 degrees; row 3 is 5 from the second, row 2 is 20 from the first."""
+    reports = [None, None, report("passed", 0), report("passed", 1)]
+    chosen = choose([1, 1, 0, 0], reports, [0, 100, 20, 95], config=CareConfig(anchor="multi"))
+    assert (chosen.rows, chosen.groups) == ([3], 1)
+
+
+def test_without_embeddings_the_cheap_order_says_what_is_near():
+    reports = [None, None, report("passed", 1), report("failed", 0)]
+    chosen = choose([1, 0, 0, 0], reports, None, config=CareConfig(selector="random"))
+    assert (chosen.rows, chosen.covered, chosen.agreed) == ([3], 1, 1)
+
+
+def test_equal_distances_go_to_the_earlier_row():
+    chosen = choose([1, 0, 0], [None, report("passed", 1), report("passed", 0)], [0, 30, 30])
+    assert chosen.rows == [1]
+
+
+def test_metrics_add_up():
+    reports = [
+        report("passed", tokens=10, seconds=1.0, rollouts=4.0, done=6.0),
+        report("failed", tokens=20, seconds=3.0, rollouts=5.0, done=9.0),
+        report("failed", tokens=30, seconds=2.0),
+        report("discarded", tokens=5, seconds=2.0),
+        report("over_budget", tokens=0, seconds=0.0, done=99.0),
+        report("failed_request", tokens=0, seconds=2.0, done=5.5),
+        None,
+    ]
+    chosen = choose([1, 0], [None, report("passed")], [0, 10])
+    metrics = rgr_metrics(reports, chosen, replaced=1, rollouts_done=8.0, mismatch=0.25)
+    assert metrics == {
+        "care/rgr/triggered": 5.0,  # all but the one over budget
+        "care/rgr/passed": 1.0,
+        "care/rgr/pass_rate": pytest.approx(1 / 3),
+        "care/rgr/discarded": 1.0,
+        "care/rgr/over_budget": 1.0,
+        "care/rgr/failed_requests": 1.0,
+        "care/rgr/replaced": 1.0,
+        "care/rgr/coverage": 1.0,
+        "care/rgr/proxy_agreement": 1.0,
+        "care/rgr/tokens": 65.0,
+        "care/rgr/seconds": 2.0,  # (1 + 3 + 2 + 2 + 2) / 5
+        "care/rgr/wait_only_s": 1.0,  # last repair at 9, last rollout at 8
+        "care/rgr/mismatch": 0.25,
+    }
+
+
+def test_the_same_metrics_come_back_when_nothing_happened():
+    chosen = choose([1, 1], [None, None], [0, 10])
+    assert rgr_metrics([None, None], chosen, 0, 3.0, 0.0) == dict.fromkeys(RGR_METRICS, 0.0)
+
+
+def test_repairs_that_were_done_before_the_last_rollout_made_nobody_wait():
+    chosen = choose([1, 1], [None, None], [0, 10])
+    assert rgr_metrics([report("passed", done=7.0)], chosen, 0, 7.5, 0.0)["care/rgr/wait_only_s"] == 0.0
+
+
+def test_a_report_is_checked_where_it_is_made():
+    with pytest.raises(CareDataError, match="rank -1"):
+        report("passed", rank=-1)
