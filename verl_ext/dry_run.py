@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(summary(config))
     if options.show:
-        print(OmegaConf.to_yaml(OmegaConf.select(config, options.show, throw_on_missing=True)))
+        shown = OmegaConf.select(config, options.show, throw_on_missing=True)
+        print(OmegaConf.to_yaml(shown) if OmegaConf.is_config(shown) else shown)
     print("The configuration is valid.")
     return 0
 

@@ -31,7 +31,16 @@ from recipe.care.regions import Regions, find_regions, region_masses, token_adva
 from recipe.care.report import group_metrics
 from recipe.care.token_bytes import TokenizerLike
 from verl_ext.rollouts import Rollouts
-from verl_ext.verdicts import LeftOut
+from verl_ext.verdicts import LEFT_OUT_NOTES, LeftOut
+
+STEP_METRICS: dict[str, str] = {
+    **{f"care/left_out/{reason.value}": f"Rows left out: {note}" for reason, note in LEFT_OUT_NOTES.items()},
+    "care/timing_s/regions": "Seconds spent finding regions.",
+    "care/timing_s/advantages": "Seconds spent on selection and row advantages.",
+    "care/timing_s/tokens": "Seconds spent spreading advantages over tokens.",
+    "care/timing_s/metrics": "Seconds spent on these metrics.",
+}
+"""The metrics a step adds to those of ``report`` and ``regions``."""
 
 
 @dataclass(frozen=True)

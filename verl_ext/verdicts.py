@@ -27,13 +27,17 @@ class LeftOut(str, enum.Enum):
     """Why a row takes no part in selection; it gets advantage 0."""
 
     PADDING = "padding"
-    """verl added the row to fill a mini-batch."""
     EARLIER_OUTPUT = "earlier_output"
-    """An earlier output of a multi-output session; it shares the last output's advantage."""
     EMPTY = "empty"
-    """The policy wrote nothing (an aborted generation)."""
     UNVERIFIED = "unverified"
-    """The verifier failed, so the row is neither right nor wrong."""
+
+
+LEFT_OUT_NOTES: dict[LeftOut, str] = {
+    LeftOut.PADDING: "verl added them to fill a mini-batch.",
+    LeftOut.EARLIER_OUTPUT: "an earlier output of a multi-output session; it shares the last output's advantage.",
+    LeftOut.EMPTY: "the policy wrote nothing (an aborted generation).",
+    LeftOut.UNVERIFIED: "the verifier failed, so they are neither right nor wrong.",
+}
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from pathlib import Path
 
 import psutil
 
-from recipe.tiny.metrics import read_attempts
+from recipe.tiny.metrics import Step, read_attempts
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.5
@@ -138,19 +138,25 @@ def _report(run_dir: Path, label: str) -> None:
     report = {
         "label": label,
         "steps": steps[-1].number,
-        "val_accuracy_before": validated[0].val_accuracy,
-        "val_accuracy_after": validated[-1].val_accuracy,
+        "val_accuracy_before": validated[0].val_accuracy if validated else None,
+        "val_accuracy_after": validated[-1].val_accuracy if validated else None,
         "step_seconds_median": _median([step.seconds for step in steps[1:] if step.seconds is not None]),
     }
     (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    before, after = validated[0], validated[-1]
-    assert before.val_accuracy is not None and after.val_accuracy is not None
-    change = 100 * (after.val_accuracy - before.val_accuracy)
-    print(
-        f"{label}: validation accuracy {before.val_accuracy:.3f} before (step {before.number}), "
-        f"{after.val_accuracy:.3f} after (step {after.number}): {change:+.1f} points; "
-        f"{report['step_seconds_median']:.2f} s a step (median).\n"
-        f"Picture: {run_dir / 'curves.png'}   checkpoint: {run_dir / 'checkpoints'}"
+    where = f"Picture: {run_dir / 'curves.png'}   checkpoint: {run_dir / 'checkpoints'}"
+    pace = f"{report['step_seconds_median']:.2f} s a step (median)"
+    print(f"{label}: {_change(validated)}; {pace}.\n{where}")
+
+
+def _change(validated: Sequence[Step]) -> str:
+    """How validation accuracy went, in words."""
+    accuracies = [step.val_accuracy for step in validated if step.val_accuracy is not None]
+    if not accuracies:
+        return "not validated"
+    before, after = accuracies[0], accuracies[-1]
+    return (
+        f"validation accuracy {before:.3f} before (step {validated[0].number}), {after:.3f} after "
+        f"(step {validated[-1].number}): {100 * (after - before):+.1f} points"
     )
 
 

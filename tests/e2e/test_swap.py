@@ -95,10 +95,8 @@ def test_documented_command_line_accepts_the_swap(name):
 
 
 TINY = {
-    # FSDP1, reference policy, dynamic micro-batches.
+    # Reference policy, dynamic micro-batches, verl's default loss aggregation.
     "dynamic": [
-        "actor_rollout_ref.actor.strategy=fsdp",
-        "actor_rollout_ref.ref.strategy=fsdp",
         "actor_rollout_ref.actor.use_kl_loss=True",
         "actor_rollout_ref.actor.loss_agg_mode=token-mean",
         *(item.replace("24576", "4096") for item in DYNAMIC),

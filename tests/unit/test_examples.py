@@ -1,0 +1,78 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The scripts resolve to the paper's settings, pass arguments on, and stop at once where something is missing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*.sh"))
+
+
+def _run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHON": sys.executable, "VENV": sys.prefix, "SKIP_SETUP": "1", **variables}
+    return subprocess.run(
+        ["bash", str(ROOT / "examples" / script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=environment,
+        cwd=ROOT,
+    )
+
+
+def test_scripts_are_found():
+    assert "run_qwen2_5_vl_7b_care.sh" in GPU_SCRIPTS and "run_qwen3_vl_8b_care.sh" in GPU_SCRIPTS
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").rglob("*.sh")), ids=lambda path: path.name)
+def test_syntax(script):
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize("script", GPU_SCRIPTS)
+def test_dry_run_validates_the_papers_settings(script):
+    result = _run(script, "trainer.save_freq=7", "--show", "trainer.save_freq", DRY_RUN="1", NNODES="4")
+    assert result.returncode == 0, result.stderr
+    out = result.stdout
+    assert "The configuration is valid." in out
+    assert "512 prompts x 8 rollouts, mini-batch 128 prompts" in out
+    assert "prompt 2048, response 2048 tokens" in out
+    assert "seq-mean-token-mean, clip 0.2/0.28, KL 0.01, lr 1e-06" in out
+    assert "4 node(s) x 8 cuda" in out
+    assert "CareConfig(k=4, m=6, neg_scale=0.5" in out and "gamma_pos=0.005" in out and "delta=0.1" in out
+    assert "\n7\n" in out
+
+
+def test_bad_setting_fails_the_dry_run():
+    result = _run(GPU_SCRIPTS[0], "+algorithm.care.k=0", DRY_RUN="1")
+    assert result.returncode == 2
+    assert "algorithm.care.k=0" in result.stderr
+
+
+def test_without_gpus_model_or_data_it_says_all_that_is_missing():
+    result = _run("run_qwen2_5_vl_7b_care.sh", MODEL_PATH="/no/such/model", TRAIN_FILES="/no/such.parquet")
+    assert result.returncode == 2
+    for missing in ("8 GPUs are asked for", "/no/such/model is not a model folder", "/no/such.parquet does not exist"):
+        assert missing in result.stderr
+
+
+def test_help_of_the_demo():
+    result = _run("run_tiny_vlm_care_cpu.sh", "--help")
+    assert result.returncode == 0
+    assert "ALGO=grpo" in result.stdout and "set -euo" not in result.stdout

@@ -1,0 +1,141 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The group of a prompt while its rollouts settle, and which of its failures are repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from recipe.care.config import CareConfig
+from recipe.care.repair import (
+    EncodingTokenizer,
+    LengthLimits,
+    RepairPlan,
+    RepairText,
+    Sampled,
+    plan_repair,
+    rank_failures,
+)
+from recipe.care.token_bytes import token_bytes
+from verl_ext.verdicts import read_verdict
+
+if TYPE_CHECKING:
+    from verl.experimental.agent_loop import AgentLoopOutput
+
+
+@dataclass(frozen=True, eq=False)
+class Sibling:
+    """One scored rollout of a group.
+
+    Attributes:
+        key: Its key in TransferQueue.
+        output: What the agent loop returned, scored.
+        row_kwargs: The dataset's fields of the row, which the reward function is given too.
+        request_id: What the rollout was routed by, so that its repair lands on the server that holds its prefix.
+    """
+
+    key: str
+    output: AgentLoopOutput
+    row_kwargs: Mapping[str, object]
+    request_id: str
+
+    @property
+    def sampled(self) -> Sampled:
+        """Its tokens."""
+        return Sampled(self.output.prompt_ids, self.output.response_ids, self.output.response_logprobs)
+
+    @property
+    def is_single_turn(self) -> bool:
+        """Whether the policy wrote the whole response; repairs of tool calls are not defined."""
+        return bool(self.output.response_ids) and all(self.output.response_mask)
+
+
+@dataclass
+class Group:
+    """The rollouts of one training prompt; it lives as long as the task that runs them."""
+
+    size: int
+    sampling_params: Mapping[str, object]
+    siblings: list[Sibling] = field(default_factory=list)
+    _settled: int = 0
+
+    def add(self, sibling: Sibling) -> None:
+        """Remember a scored rollout; all of them share the first one's images."""
+        if self.siblings:
+            sibling.output.multi_modal_data = self.siblings[0].output.multi_modal_data
+        self.siblings.append(sibling)
+
+    def settle(self) -> bool:
+        """Count a rollout that was scored or has failed; True for the last one."""
+        self._settled += 1
+        return self._settled == self.size
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A failure picked for repair; without a plan where there is no room for one."""
+
+    sibling: Sibling
+    rank: int
+    plan: RepairPlan | None
+
+
+@dataclass(frozen=True, eq=False)
+class Picker:
+    """Picks the failures to repair in each group."""
+
+    care: CareConfig
+    tokenizer: EncodingTokenizer
+    text: RepairText
+    limits: LengthLimits
+
+    @classmethod
+    def build(cls, care: CareConfig, tokenizer: EncodingTokenizer, limits: LengthLimits) -> Picker:
+        """Encode the cue and read the tokenizer's table, before the first group needs them."""
+        token_bytes(tokenizer)
+        return cls(care, tokenizer, RepairText.encode(care.rgr.template, tokenizer), limits)
+
+    def candidates(self, siblings: list[Sibling]) -> list[Candidate]:
+        """The failures of a group to repair: the likest to the anchor, up to ``rgr.candidates`` that have room.
+
+        Args:
+            siblings: The scored rollouts. Without both a verified-correct one and a failure there is nothing to do.
+
+        Returns:
+            Up to ``rgr.candidates`` with a plan; failures passed over for want of room are among them, without one.
+        """
+        positives, failures = [], []
+        # Scored concurrently, so they come in any order; keys restore the batch's.
+        for sibling in sorted(siblings, key=lambda one: one.key):
+            extra = cast(Mapping[str, object], sibling.output.extra_fields["reward_extra_info"])
+            verdict = read_verdict(extra, self.care.positive_threshold)
+            if sibling.is_single_turn and verdict.left_out is None:
+                (positives if verdict.acc > 0.5 else failures).append(sibling)
+        if not (positives and failures):
+            return []
+        order = rank_failures(
+            *([one.output.response_ids for one in some] for some in (positives, failures)), self.tokenizer
+        )
+        rgr = self.care.rgr
+        wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
+        picked: list[Candidate] = []
+        for rank, position in enumerate(order):
+            if wanted == 0:
+                break
+            plan = plan_repair(failures[position].sampled, self.text, self.tokenizer, rgr, self.limits)
+            picked.append(Candidate(failures[position], rank, plan))
+            wanted -= plan is not None
+        return picked

@@ -1,0 +1,76 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a rollout worker hands to the trainer about a repaired failure, inside the failed row's own ``extra_fields``.
+
+No key and no field of TransferQueue is added: the trainer takes these entries out again, whether or not it uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from recipe.care.errors import CareDataError
+from recipe.care.repair import RepairedRow
+from recipe.care.representative import RepairReport
+
+REPAIR = "care_repair"
+"""Entry with the ``CandidateRepair`` of a failure that was picked for repair."""
+DECODED_AT = "care_decoded_at"
+"""Entry with the time a training rollout was decoded, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReplacementRow:
+    """A verified repair as a row of the batch. L is the length of prompt and response together.
+
+    Attributes:
+        text: The response.
+        reward: The reward function's score.
+        reward_extra_info: What else the reward function returned, the verdict among it.
+        input_ids: (L,) prompt and response.
+        position_ids: (L,), or (4, L) for models with M-RoPE.
+        min_global_steps: Version of the weights that decoded the first token, if the server told.
+        max_global_steps: Version of the weights that decoded the last one.
+    """
+
+    text: RepairedRow
+    reward: float
+    reward_extra_info: Mapping[str, object]
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    min_global_steps: int | None
+    max_global_steps: int | None
+
+    def __post_init__(self) -> None:
+        length = len(self.input_ids)
+        if self.position_ids.shape[-1] != length or length <= len(self.text.response_ids):
+            raise CareDataError(
+                f"a repaired row of {length} tokens cannot have positions {tuple(self.position_ids.shape)} and "
+                f"{len(self.text.response_ids)} response tokens."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateRepair:
+    """How the repair of one failure went, with the row if there is a verdict on it."""
+
+    report: RepairReport
+    row: ReplacementRow | None
+
+    def __post_init__(self) -> None:
+        if self.report.outcome.usable != (self.row is not None):
+            raise CareDataError(f"a repair that is {self.report.outcome.value} must not have row={self.row}.")

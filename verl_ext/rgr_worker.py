@@ -1,0 +1,242 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Agent-loop worker that repairs failures while other prompts still decode (Reflection-Guided Resampling).
+
+The last rollout of a training prompt to settle repairs some of the group's failures before its own task ends. verl
+publishes a group as finished only then, so the batch keeps its shape, the engine is not woken again, and repairs share
+the server's continuous batching with everything else. Validation prompts take verl's own path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, cast
+
+import ray
+import torch
+import transfer_queue as tq
+import wrapt
+from verl.experimental.agent_loop import AgentLoopOutput
+from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
+from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+from verl.utils.tensordict_utils import list_of_dict_to_tensordict
+
+from recipe.care.config import CareConfig
+from recipe.care.repair import LengthLimits
+from recipe.care.representative import Outcome, RepairReport
+from verl_ext.rgr_group import Candidate, Group, Picker, Sibling
+from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow
+from verl_ext.verdicts import read_verdict
+
+if TYPE_CHECKING:
+    from verl.workers.rollout.replica import TokenOutput
+
+logger = logging.getLogger(__name__)
+
+REPAIR_TIMEOUT_S = 300.0
+"""A repair decodes less than a rollout does; one that takes longer than this hangs."""
+ABORTED = ("aborted", "abort")
+
+_group: ContextVar[Group | None] = ContextVar("care_group", default=None)
+"""The group of the training prompt this task belongs to; None for validation."""
+_request_id: ContextVar[str] = ContextVar("care_request_id", default="")
+"""The id the latest request of this task was routed by."""
+
+
+class RequestRecorder(wrapt.ObjectProxy):  # type: ignore[misc]
+    """An LLM client that notes the id of each request: verl's agent loops draw one and do not return it."""
+
+    async def generate(self, request_id: str, **kwargs: Any) -> TokenOutput:
+        """Forward a request."""
+        _request_id.set(request_id)
+        return await self.__wrapped__.generate(request_id, **kwargs)
+
+
+class RepairingMixin:
+    """The repairs of an agent-loop worker of verl's V1 trainer."""
+
+    config: Any
+    llm_client: Any
+    _picker: Picker | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._picker = None
+        if self.reward_loop_worker_handles is None:  # type: ignore[attr-defined]
+            logger.warning(
+                "algorithm.care.rgr.enable=true: the reward model shares the policy's devices and scores only after "
+                "the rollout, so no failure can be repaired. Give it its own (reward.reward_model.enable_resource_pool)"
+            )
+            return
+        self.llm_client = RequestRecorder(self.llm_client)
+        care = CareConfig.from_omegaconf(self.config.algorithm.get("care"))
+        self._picker = Picker.build(care, self.tokenizer, self._length_limits())  # type: ignore[attr-defined]
+
+    def _length_limits(self) -> LengthLimits:
+        from verl.workers.rollout.utils import get_max_position_embeddings
+
+        rollout = self.rollout_config  # type: ignore[attr-defined]
+        longest = rollout.max_model_len or get_max_position_embeddings(self.model_config.hf_config)  # type: ignore[attr-defined]
+        return LengthLimits(response=rollout.response_length, model=longest)
+
+    async def _run_prompt(
+        self, prompt: dict[str, Any], sampling_params: dict[str, Any], trajectory: dict[str, Any], trace: bool = False
+    ) -> None:
+        run = super()._run_prompt  # type: ignore[misc]
+        if trajectory["validate"] or self._picker is None:
+            return await run(prompt, sampling_params, trajectory=trajectory, trace=trace)
+        size = prompt.get("__rollout_n__", self.config.actor_rollout_ref.rollout.n)
+        token = _group.set(Group(size, sampling_params))
+        try:
+            await run(prompt, sampling_params, trajectory=trajectory, trace=trace)
+        finally:
+            _group.reset(token)
+
+    async def _run_agent_loop(self, *args: Any, **kwargs: Any) -> None:
+        run, group = super()._run_agent_loop, _group.get()  # type: ignore[misc]
+        try:
+            await run(*args, **kwargs)
+        except Exception:
+            # A sibling that fails last must not cost the others their repairs.
+            await self._settle(group)
+            raise
+        await self._settle(group)
+
+    async def _agent_loop_postprocess(
+        self, output: AgentLoopOutput | list[AgentLoopOutput], validate: bool, **kwargs: Any
+    ) -> None:
+        postprocess, group = super()._agent_loop_postprocess, _group.get()  # type: ignore[misc]
+        if group is None or isinstance(output, list):
+            return await postprocess(output, validate, **kwargs)
+        output.extra_fields[DECODED_AT] = time.time()
+        await postprocess(output, validate, **kwargs)
+        key = f"{kwargs['uid']}_{kwargs['session_id']}_0"
+        group.add(Sibling(key, output, kwargs, _request_id.get()))
+
+    async def _settle(self, group: Group | None) -> None:
+        if group is None or not group.settle():
+            return
+        try:
+            await self._repair_group(group)
+        except Exception:
+            # Repairs are an extra: whatever goes wrong with them, the group trains on what it has.
+            logger.exception("CARE could not repair a group; it goes on without (algorithm.care.rgr)")
+
+    async def _repair_group(self, group: Group) -> None:
+        rollouts_done = time.time()
+        candidates = cast(Picker, self._picker).candidates(group.siblings)
+        if not candidates:
+            return
+        tasks = (self._repair(candidate, group.sampling_params, rollouts_done) for candidate in candidates)
+        repairs = await asyncio.gather(*tasks)
+        extras = [
+            {"extra_fields": {**candidate.sibling.output.extra_fields, REPAIR: repair}}
+            for candidate, repair in zip(candidates, repairs, strict=True)
+        ]
+        await tq.async_kv_batch_put(
+            keys=[candidate.sibling.key for candidate in candidates],
+            fields=list_of_dict_to_tensordict(extras),
+            partition_id="train",
+        )
+
+    async def _repair(
+        self, candidate: Candidate, sampling_params: Mapping[str, object], rollouts_done: float
+    ) -> CandidateRepair:
+        started, tokens, row = time.time(), 0, None
+        if candidate.plan is None:
+            outcome = Outcome.OVER_BUDGET
+        else:
+            try:
+                work = self._decode_and_score(candidate, sampling_params)
+                outcome, tokens, row = await asyncio.wait_for(work, REPAIR_TIMEOUT_S)
+            except Exception as error:
+                logger.warning("CARE: the repair of %s failed: %r", candidate.sibling.key, error, exc_info=True)
+                outcome = Outcome.FAILED_REQUEST
+        done = time.time()
+        return CandidateRepair(RepairReport(outcome, candidate.rank, tokens, done - started, rollouts_done, done), row)
+
+    async def _decode_and_score(
+        self, candidate: Candidate, sampling_params: Mapping[str, object]
+    ) -> tuple[Outcome, int, ReplacementRow | None]:
+        picker, plan, sibling = cast(Picker, self._picker), candidate.plan, candidate.sibling
+        assert plan is not None
+        failed, media = sibling.output, sibling.output.multi_modal_data or {}
+        rgr = picker.care.rgr
+        overrides = {"temperature": rgr.temperature, "top_p": rgr.top_p, "max_tokens": plan.max_tokens}
+        answer: TokenOutput = await self.llm_client.generate(
+            request_id=sibling.request_id,
+            prompt_ids=plan.request_ids,
+            sampling_params={**sampling_params, **{k: v for k, v in overrides.items() if v is not None}},
+            image_data=media.get("images"),
+            video_data=media.get("videos"),
+            audio_data=media.get("audios"),
+            mm_processor_output=failed.mm_processor_output,
+            mm_processor_kwargs=failed.mm_processor_kwargs,
+        )
+        if not answer.token_ids or answer.stop_reason in ABORTED:
+            return Outcome.DISCARDED, len(answer.token_ids), None
+        text = plan.row(answer.token_ids, answer.log_probs)
+        repaired = AgentLoopOutput(
+            prompt_ids=failed.prompt_ids,
+            response_ids=text.response_ids,
+            response_mask=text.response_mask,
+            response_logprobs=text.log_probs,
+            multi_modal_data=failed.multi_modal_data,
+            mm_processor_kwargs=failed.mm_processor_kwargs,
+            num_turns=failed.num_turns,
+            metrics=AgentLoopMetrics(),
+            extra_fields={"turn_scores": [], "tool_rewards": []},
+        )
+        await self._compute_score([repaired], kwargs=sibling.row_kwargs)  # type: ignore[attr-defined]
+        extra_info = repaired.extra_fields["reward_extra_info"]
+        verdict = read_verdict(extra_info, picker.care.positive_threshold)
+        reward = repaired.reward_score
+        if verdict.left_out is not None or reward is None or math.isnan(reward):
+            return Outcome.DISCARDED, len(answer.token_ids), None
+        input_ids, position_ids = self._positions(repaired)
+        row = ReplacementRow(
+            text=text,
+            reward=reward,
+            reward_extra_info=extra_info,
+            input_ids=input_ids,
+            position_ids=position_ids,
+            min_global_steps=answer.extra_fields.get("min_global_steps"),
+            max_global_steps=answer.extra_fields.get("max_global_steps"),
+        )
+        return Outcome.PASSED if verdict.acc > 0.5 else Outcome.FAILED, len(answer.token_ids), row
+
+    def _positions(self, output: AgentLoopOutput) -> tuple[torch.Tensor, torch.Tensor]:
+        """(L,) ids of prompt and response and their positions, as verl's own postprocessing makes them."""
+        input_ids = torch.tensor([*output.prompt_ids, *output.response_ids], dtype=torch.int64)
+        media = self._compute_multi_modal_inputs(output, input_ids)  # type: ignore[attr-defined]
+        batch_of_one = input_ids.unsqueeze(0)
+        positions = self._compute_position_ids(batch_of_one, torch.ones_like(batch_of_one), media)  # type: ignore[attr-defined]
+        return input_ids, positions.squeeze(0)
+
+
+class CareAgentLoopWorker(RepairingMixin, AgentLoopWorkerTQ.__ray_actor_class__):  # type: ignore[misc,name-defined]
+    """verl's worker with repairs; Ray's actor classes cannot be derived from, so this takes the class behind."""
+
+
+class CareAgentLoopManager(AgentLoopManagerTQ):  # type: ignore[misc]
+    """verl's manager of such workers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.agent_loop_workers_class = ray.remote(CareAgentLoopWorker)
