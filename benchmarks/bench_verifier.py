@@ -66,7 +66,7 @@ def make_mix(prompts: int, rng: random.Random) -> list[Case]:
     cases = []
     for _ in range(prompts):
         source = rng.choices(["virl39k", "chartqa", "geometry3k"], [79, 17, 4])[0]
-        kind = rng.choices(["choice", "number", "radical", "expression", "relation", "word"], [45, 30, 7, 5, 8, 5])[0]
+        kind = rng.choices(["choice", "number", "radical", "expression", "relation", "word"], [45, 32, 8, 5, 4, 6])[0]
         gold, wrong, extra = make_question("number" if source != "virl39k" and kind != "radical" else kind, rng)
         extra = extra if source == "virl39k" else {"question": "What is the value?"}
         for _ in range(ROLLOUTS):
@@ -78,7 +78,7 @@ def make_mix(prompts: int, rng: random.Random) -> list[Case]:
 
 def make_question(kind: str, rng: random.Random) -> tuple[str, list[str], dict[str, object]]:
     """A gold, wrong answers to it, and the row's ``extra_info``."""
-    a, b = rng.randint(2, 99), rng.randint(2, 19)
+    a, b = rng.randint(20, 99), rng.randint(2, 19)
     if kind == "choice":
         options = [f"{a + i * b} cm" for i in range(4)]
         gold = rng.choice(LETTERS)
@@ -88,7 +88,10 @@ def make_question(kind: str, rng: random.Random) -> tuple[str, list[str], dict[s
     if kind == "expression":
         gold = rf"{a}x+{b}"
         return gold, [rf"{a}x-{b}", rf"{b}x+{a}", rf"\frac{{x}}{{{a}}}"], {"answer_type": "latex"}
-    if kind == "relation":  # what our own reading leaves to the parser, unless it is written like the gold
+    if kind == "relation" and rng.random() < 0.5:  # only the parser knows about unions
+        wrong = [rf"(-\infty, {b})", rf"(-\infty, {b + 1})\cup ({a}, \infty)"]
+        return rf"(-\infty, {b})\cup ({a}, \infty)", wrong, {"answer_type": "latex"}
+    if kind == "relation":
         gold = rf"y={a}x+{b}"
         return gold, [rf"y={a}x-{b}", rf"{a}x+y={b}", rf"x={a}y+{b}"], {"answer_type": "latex"}
     if kind == "word":
@@ -100,9 +103,12 @@ def make_question(kind: str, rng: random.Random) -> tuple[str, list[str], dict[s
 
 
 def rewrite(gold: str, rng: random.Random) -> str:
-    """Another form of some golds: here an equation solved for nothing, which only the parser can recognise."""
-    left, _, right = gold.partition("y=")
-    return f"{right}-y=0" if not left and right and rng.random() < 0.5 else gold
+    """Another form of some golds: an equation solved for nothing, the parts of a union in another order."""
+    if gold.startswith("y=") and rng.random() < 0.5:
+        return f"{gold[2:]}-y=0"
+    if r"\cup" in gold and rng.random() < 0.5:
+        return r"\cup ".join(reversed(gold.split(r"\cup ")))
+    return gold
 
 
 def dress(answer: str, rng: random.Random) -> str:

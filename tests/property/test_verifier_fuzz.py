@@ -25,12 +25,14 @@ from hypothesis import HealthCheck, example, given, settings
 
 from recipe.care.reward import Score, compute_score
 from recipe.care.verifier.cache import VERDICTS
+from recipe.care.verifier.lanes import ask_parser
 from recipe.care.verifier.rules import RULES
 
 pytest.importorskip("math_verify")
 
 EXAMPLES = int(os.environ.get("CARE_FUZZ_EXAMPLES", "200"))
 LIMIT_S = 2.5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # on a machine that has a core to spare
+ask_parser("x", "x")  # a worker's start is paid once per process, not per answer
 FUZZ = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -116,6 +118,19 @@ def test_any_response_gets_a_verdict(row, response):
 @FUZZ
 def test_any_gold_gets_a_verdict(row, gold, answer):
     scored((row[0], gold, row[2]), f"<think>a</think><answer>{answer}</answer>")
+
+
+SYMBOLIC_PIECES = [
+    "x", "y", "a_1", "i", "2", "3", "7", "+", "-", "=", "<", r"\le ", r"\cup ", "(", ")", "[", "]", ",", "|", "^2", "!",
+    r"\infty ", r"\pm ", r"\sin ", r"\log ", r"\frac{1}{x}", r"\sqrt{y}", "(-1,2)", "[0,3)", "^{99}",
+]  # fmt: skip
+SYMBOLIC = st.lists(st.sampled_from(SYMBOLIC_PIECES), min_size=1, max_size=14).map("".join)
+
+
+@given(gold=SYMBOLIC, answer=SYMBOLIC)
+@settings(FUZZ, max_examples=max(20, EXAMPLES // 4))
+def test_what_may_reach_the_parser_is_bounded_too(gold, answer):
+    scored(("virl39k", gold, {"answer_type": "latex"}), f"<answer>{answer}</answer>")
 
 
 @given(row=GOLDS)

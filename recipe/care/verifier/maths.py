@@ -29,6 +29,7 @@ from recipe.care.verifier.structure import (
     Chain,
     Equation,
     Sequence,
+    as_interval,
     is_clock,
     read_chain,
     read_equation,
@@ -38,7 +39,7 @@ from recipe.care.verifier.structure import (
     split_top,
     without_approximation,
 )
-from recipe.care.verifier.symbolic import contradicts, same_expression, to_latex
+from recipe.care.verifier.symbolic import same_equation, same_expression, to_latex
 from recipe.care.verifier.text import text_key
 from recipe.care.verifier.tokens import Refused, Token, tokenize
 
@@ -76,28 +77,32 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
         return compare(gold, without_approximation(pred), policy)
     gold, pred = _MEMBER.sub("", gold), _MEMBER.sub("", pred)
     left, right = read_equation(gold), read_equation(pred)
-    if left and _is_no_solution(left, pred):
-        return Finding(False, "equation")
     if left and right and left.name == right.name:
         return compare(left.value, right.value, policy)
+    same = _compare_equations(left, pred) if left else None
+    if same is not None:
+        return Finding(same, "equation")
     if left and right:
         are_values = read_quantity(left.value) is not None and read_quantity(right.value) is not None
         return Finding(False if are_values else None, "equation")
     if right:
-        return compare(gold, right.value, policy) if "=" not in gold else Finding(None, "equation")
+        if "=" in gold:
+            return Finding(False if read_sequence(gold) else None, "equation")
+        return compare(gold, right.value, policy)
     if left and left.is_symbol and "=" not in pred:
         return compare(left.value, pred, policy)
     return _compare_values(gold, pred, policy)
 
 
-def _is_no_solution(gold: Equation, pred: str) -> bool:
-    """Whether the answer is an equation that the gold's ``y = ...`` does not satisfy."""
+def _compare_equations(gold: Equation, pred: str) -> bool | None:
+    """Whether the answer is another form of the gold's ``y = ...``; None where that needs solving."""
     sides = [_expression(side) for side in split_top(pred, "=")]
     value = _expression(gold.value)
     if len(sides) != 2 or not (value and sides[0] and sides[1]) or gold.name in value.letters:
-        return False
-    is_about_it = gold.name in sides[0].letters | sides[1].letters
-    return is_about_it and contradicts(gold.name, value, sides[0], sides[1])
+        return None
+    if gold.name not in sides[0].letters | sides[1].letters:
+        return None
+    return same_equation(gold.name, value, sides[0], sides[1])
 
 
 def _compare_values(gold: str, pred: str, policy: NumberPolicy) -> Finding:
@@ -143,6 +148,10 @@ def _compare_ratios(gold: str, pred: str, given: Quantity | None) -> Finding:
 def _compare_chains(gold: str, pred: str, gold_is_number: bool, policy: NumberPolicy) -> Finding:
     """Inequalities term by term; where that does not show them equal, the parser may know better."""
     wanted, given = read_chain(gold), read_chain(pred)
+    if wanted is None or given is None:
+        intervals = [_interval(wanted, gold), _interval(given, pred)]
+        if intervals[0] and intervals[1]:
+            return _compare_sequences(intervals[0], intervals[1], policy)
     if gold_is_number or wanted is None or given is None:
         return Finding(False if gold_is_number else None, "order")
     same = wanted.signs == given.signs and all(
@@ -156,6 +165,14 @@ def _bounds_one_letter(chain: Chain) -> bool:
     """Whether the terms are one letter and numbers: two such chains say the same only if they are the same."""
     others = [term for term in chain.terms if not _LETTER.fullmatch(term)]
     return len(others) == len(chain.terms) - 1 and all(read_quantity(term) is not None for term in others)
+
+
+def _interval(chain: Chain | None, spelled: str) -> Sequence | None:
+    """A range as an interval, whichever way it is written."""
+    if chain is None:
+        sequence = read_sequence(spelled)
+        return sequence if sequence and sequence.opening in "([" and len(sequence.elements) == 2 else None
+    return as_interval(chain) if _bounds_one_letter(chain) else None
 
 
 def _compare_relations(gold: tuple[str, str, str], pred: tuple[str, str, str] | None) -> Finding:

@@ -38,7 +38,7 @@ RULES: dict[str, str] = {
     "year": "charts: a year must be exact",
     "list": "lists, tuples, sets and intervals, element by element",
     "ratio": "ratios and times of day",
-    "equation": "the left sides of two equations differ, or an equation answers no question of the gold's kind",
+    "equation": "an equation in another form, by substitution; or one where the gold has none",
     "order": "inequalities, term by term",
     "relation": "perpendicular, parallel, congruent, similar: both sides as written, in either order",
     "symbolic": "both expressions evaluated at fixed points",

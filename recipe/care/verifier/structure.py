@@ -122,6 +122,18 @@ def read_chain(spelled: str) -> Chain | None:
     return None
 
 
+def as_interval(chain: Chain) -> Sequence | None:
+    """The interval of ``a < x <= b``, ``x > a`` or ``x < b``; None where the letter stands elsewhere."""
+    terms, signs = chain.terms, chain.signs
+    if len(terms) == 2 and signs[0] != "≠":
+        letter_first = _SYMBOL.fullmatch(terms[0]) is not None
+        terms = (r"-\infty", *terms) if letter_first else (*terms, r"\infty")
+        signs = ("<", *signs) if letter_first else (*signs, "<")
+    if len(terms) != 3 or not _SYMBOL.fullmatch(terms[1]):
+        return None
+    return Sequence("(" if signs[0] == "<" else "[", ")" if signs[1] == "<" else "]", (terms[0], terms[2]))
+
+
 def read_relation(spelled: str) -> tuple[str, str, str] | None:
     r"""Read a statement such as ``AB \perp CD`` as left side, relation and right side."""
     match = _RELATION.fullmatch(spelled)

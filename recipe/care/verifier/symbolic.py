@@ -55,8 +55,8 @@ def same_expression(gold: Expression, pred: Expression) -> bool | None:
     return True if agreed >= FEWEST_POINTS and not uncertain else None
 
 
-def contradicts(symbol: str, value: Expression, left: Expression, right: Expression) -> bool:
-    """Whether ``symbol = value`` is no solution of the equation ``left = right``.
+def same_equation(symbol: str, value: Expression, left: Expression, right: Expression) -> bool | None:
+    """Compare ``symbol = value`` with the equation ``left = right``.
 
     Args:
         symbol: A letter that ``value`` does not contain.
@@ -65,16 +65,29 @@ def contradicts(symbol: str, value: Expression, left: Expression, right: Express
         right: Its other side.
 
     Returns:
-        True where, at some point, the two sides differ clearly; False says nothing.
+        False where the value clearly does not satisfy the equation at some point; True where it does everywhere and the
+        equation is linear in the symbol with the same slope everywhere, so that nothing else satisfies it; else None.
     """
+    slopes = []
     for point in _points(sorted((value.letters | left.letters | right.letters) - {symbol})):
         solved = _value(value, point)
         if solved is None:
-            continue
-        one, other = (_value(side, {**point, symbol: solved}) for side in (left, right))
-        if one is not None and other is not None and abs(one - other) > DIFFERENT * max(abs(one), abs(other), 1.0):
-            return True
-    return False
+            return None
+        sides = [
+            (_value(left, {**point, symbol: solved + step}), _value(right, {**point, symbol: solved + step}))
+            for step in (0.0, 1.0, 2.0)
+        ]
+        gaps = [one - other for one, other in sides if one is not None and other is not None]
+        if len(gaps) < len(sides):
+            return None
+        scale = max(1.0, *(abs(side) for pair in sides for side in pair if side is not None))
+        if abs(gaps[0]) > DIFFERENT * scale:
+            return False
+        if abs(gaps[0]) > SAME * scale or abs(gaps[2] - 2 * gaps[1]) > SAME * scale:
+            return None
+        slopes.append(gaps[1])
+    steepest = max(map(abs, slopes))
+    return True if steepest > SAME and max(slopes) - min(slopes) <= SAME * steepest else None
 
 
 def _value(expression: Expression, point: Point) -> float | None:

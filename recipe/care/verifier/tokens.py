@@ -23,6 +23,7 @@ DEEPEST = 50
 LARGEST_EXPONENT = 1000
 LARGEST_FACTORIAL = 100
 MOST_DIGITS = 40
+MOST_COMMANDS = 100
 LONGEST_LETTER_RUN = 3
 """Letters side by side are a product (``abc``); more of them are a word, and words are not maths."""
 
@@ -38,6 +39,7 @@ _OTHERS = (
     "overrightarrow bar hat angle triangle perp parallel sim cong to land lor quad begin end pmatrix bmatrix vmatrix "
     "matrix prime"
 )
+_WORDS = frozenset(("or", "and", "is", "in", "to", "no", "not", "if", "of", "the", "yes"))
 _ACCENTS = frozenset(("vec", "overline", "overrightarrow", "bar", "hat"))
 COMMANDS = FUNCTIONS | GREEK | frozenset(_OTHERS.split())
 _MATRIX = re.compile(r"\\(begin|end)\{([pbv]?matrix)\}")
@@ -95,6 +97,8 @@ def tokenize(spelled: str) -> tuple[Token, ...]:
             raise Refused("two numbers side by side")
         tokens.extend(_words(text) if kind == "word" else [_checked(kind, text)])
         after_space = False
+    if sum(token.kind == "command" for token in tokens) > MOST_COMMANDS:
+        raise Refused("commands")
     _check_nesting(tokens)
     _check_growth(tokens)
     return tuple(tokens)
@@ -103,7 +107,7 @@ def tokenize(spelled: str) -> tuple[Token, ...]:
 def _words(text: str) -> list[Token]:
     if text in FUNCTIONS or text == "pi":
         return [Token("command", text)]
-    if len(text) > LONGEST_LETTER_RUN:
+    if len(text) > LONGEST_LETTER_RUN or text in _WORDS:
         raise Refused("word")
     return [Token("letter", letter) for letter in text]
 

@@ -22,6 +22,7 @@ from recipe.care.verifier.normalise import core
 from recipe.care.verifier.problem import Problem
 from recipe.care.verifier.quantity import quantity_of
 from recipe.care.verifier.spelling import spell
+from recipe.care.verifier.structure import read_sequence
 from recipe.care.verifier.tokens import Refused, tokenize
 
 _ONE_LETTER = re.compile(r"\(?[A-J]\)?")
@@ -43,8 +44,10 @@ def infer_answer_type(gold: str, options: Sequence[str]) -> str:
     spelled = spell(gold)
     if quantity_of(gold) is not None:
         return "number"
+    parts = read_sequence(spelled)
     try:
-        tokenize(spelled)
+        for part in parts.elements if parts else (spelled,):
+            tokenize(part)
     except Refused:
         return "latex" if "\\" in spelled else "text"
     return "latex" if _MATHS_SIGN.search(spelled) or len(spelled) == 1 else "text"

@@ -13,9 +13,9 @@
 # limitations under the License.
 """The LaTeX parser's process: ``python -m recipe.care.verifier.worker <socket fd>``, started by ``lanes``.
 
-It imports math-verify once and then forks a fresh child for every question. A child that runs too long is killed, one
-that grows too large or crashes is gone anyway, and the next question starts from the same clean state: no restart, no
-state left behind, the same verdict whatever was asked before. The process is single-threaded, so forking it is safe.
+It imports math-verify once and then works through a forked child. A child that takes too long is killed, one that grows
+too large or crashes is gone anyway, and in a few milliseconds the next is forked from the same clean state. The process
+is single-threaded, so forking it is safe.
 
 math-verify swallows the MemoryError of a child that meets its limit and calls the two sides different; the allow-list
 in ``tokens`` is what keeps such questions away.
@@ -26,19 +26,22 @@ from __future__ import annotations
 import gc
 import os
 import resource
-import select
 import signal
 import sys
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 
 TIME_LIMIT_S = 1.8
 MEMORY_LIMIT_BYTES = 1 << 30
 SEPARATOR = "\x00"
-READY = b"ready"
+READY, TIMEOUT, CRASH = b"ready", b"timeout", b"crash"
+QUESTIONS_PER_CHILD = 200
+"""A new child then; what sympy remembers makes the next question faster, but must not grow for ever."""
 WARM_UP = (
     (r"\frac{x+1}{2}", r"\frac{1}{2}(x+1)"),
     (r"x^{2}-3x+2=0", r"(x-1)(x-2)=0"),
     (r"x\le 3", r"3\ge x"),
+    ("x>5", r"(5,\infty)"),
+    (r"x=\pm 3", "2x+y=3"),
     (r"(-\infty,2)\cup [3,5]", r"[3,5]\cup (-\infty,2)"),
     (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\3&5\end{pmatrix}"),
     (r"\{1,2\}", r"\{2,1\}"),
@@ -60,42 +63,62 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     connection.send_bytes(READY)
+    child = _Child()
     while True:
         try:
-            question = connection.recv_bytes().decode()
-            connection.send_bytes(_answer_in_child(question))
+            question = connection.recv_bytes()
+            reply = child.ask(question)
+            if reply in (TIMEOUT, CRASH) or child.questions == QUESTIONS_PER_CHILD:
+                child.end()
+                child = _Child()
+            connection.send_bytes(reply)
         except (EOFError, BrokenPipeError, ConnectionResetError):
+            child.end()
             return
 
 
-def _answer_in_child(question: str) -> bytes:
-    """The child's reply, ``timeout`` where it had to be killed, ``crash`` where it died without one."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _be_child(question, write_end)
-    os.close(write_end)
-    readable, _, _ = select.select([read_end], [], [], TIME_LIMIT_S)
-    reply = os.read(read_end, 64) if readable else b"timeout"
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    os.close(read_end)
-    return reply or b"crash"
+class _Child:
+    """A forked process that answers until it is ended."""
+
+    def __init__(self) -> None:
+        self.questions = 0
+        self._connection, theirs = Pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._connection.close()
+            _serve(theirs)
+        theirs.close()
+
+    def ask(self, question: bytes) -> bytes:
+        """The child's reply, ``TIMEOUT`` where it takes too long, ``CRASH`` where it dies."""
+        self.questions += 1
+        try:
+            self._connection.send_bytes(question)
+            return self._connection.recv_bytes() if self._connection.poll(TIME_LIMIT_S) else TIMEOUT
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return CRASH
+
+    def end(self) -> None:
+        """Kill it and wait until it is gone."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        self._connection.close()
 
 
-def _be_child(question: str, write_end: int) -> None:
-    """Compute one reply within limits and leave; never returns."""
+def _serve(connection: Connection) -> None:
+    """Be the child: answer within limits; never returns."""
     try:
         from recipe.care.verifier.parser import compare
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
-        # The kernel ends a child whose supervisor was killed, even one inside a single long C call.
-        cpu_seconds = int(sum(os.times()[:2])) + int(TIME_LIMIT_S) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-        gold, _, pred = question.partition(SEPARATOR)
-        os.write(write_end, compare(gold, pred).encode())
+        while True:
+            gold, _, pred = connection.recv_bytes().decode().partition(SEPARATOR)
+            # The kernel ends a child whose supervisor was killed, even one inside a single long C call.
+            cpu_seconds = int(sum(os.times()[:2])) + int(TIME_LIMIT_S) + 2
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, resource.RLIM_INFINITY))
+            connection.send_bytes(compare(gold, pred).encode())
     finally:
-        os._exit(0)  # whatever went wrong, the empty pipe reports it as a crash
+        os._exit(0)  # without the interpreter's clean-up, which belongs to the supervisor
 
 
 if __name__ == "__main__":
