@@ -53,18 +53,20 @@ class _Menu:
     """The options of a row, ready for look-ups."""
 
     keys: tuple[str, ...]
+    ignores_case: bool
+    """Case counts only where two options differ in nothing else."""
 
     @classmethod
     def of(cls, options: tuple[str, ...]) -> _Menu:
         keys = tuple(option_key(option) for option in options)
         folded = tuple(key.casefold() for key in keys)
         differ_by_case = len(set(folded)) < len(set(keys))
-        return cls(keys if differ_by_case else folded)
+        return cls(keys, False) if differ_by_case else cls(folded, True)
 
     def matches(self, text: str) -> frozenset[int]:
         """Indices of the options whose text is ``text``; several where the row repeats an option."""
-        key = option_key(text)
-        return frozenset(i for i, option in enumerate(self.keys) if option in (key, key.casefold()) and option)
+        key = option_key(text).casefold() if self.ignores_case else option_key(text)
+        return frozenset(i for i, option in enumerate(self.keys) if option == key != "")
 
     def has_letter(self, index: int) -> bool:
         """Whether a letter stands for an option; with unknown options every letter does."""

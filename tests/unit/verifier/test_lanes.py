@@ -35,7 +35,7 @@ pytest.importorskip("math_verify")
 
 CROWDING = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 LIMIT_S = 2.5 * CROWDING
-RESPONSE_FOR_PARSER = ("virl39k", "<think>a</think><answer>2x-y+1=0</answer>", "y=2x+1")
+RESPONSE_FOR_PARSER = ("virl39k", r"<answer>(3,5)\cup(-\infty,2)</answer>", r"(-\infty,2)\cup(3,5)")
 SETTLED = ("parser", "parser_timeout") if CROWDING > 2 else ("parser",)
 """The rules that show the parser was asked; on a crowded machine it may run out of its 1.8 seconds."""
 
