@@ -11,9 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Write the tables of ``docs/configuration.md`` and ``docs/metrics.md`` from the code; the tests compare.
+"""Write the marked tables of the pages in this folder from the code; the tests compare.
 
-python docs/generate.py          # rewrites both files
+    python docs/generate.py          # rewrites the tables, and leaves everything around them
+
+A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; ``TABLES`` knows the names.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import inspect
 import itertools
 import re
 import typing
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from recipe.care import config as care_config
@@ -33,71 +36,62 @@ from recipe.care.report import METRICS
 from verl_ext.step import STEP_METRICS
 
 DOCS = Path(__file__).parent
+_TABLE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-CONFIGURATION = """# Configuration
-
-Every key sits under `algorithm.care` of a verl configuration, every key is optional, and the defaults are the paper's.
-verl's own configuration does not declare them, so on the command line they take Hydra's `+`:
-
-```bash
-python -m verl.trainer.main_ppo ... algorithm.adv_estimator=care +algorithm.care.k=8 +algorithm.care.selector=random
-```
-
-A wrong key, type or value stops the run before Ray starts, with the full key and the remedy.
-
-{table}
-
-## `gamma_pos` or `rationale_share`
-
-`gamma_pos` acts relative to length. With a 300-token rationale and a 4-token answer (about 12 with its tags), a
-rationale token weighing 0.005 gives the rationale 300 x 0.005 = 1.5 against 4 to 12: a tenth to a quarter of a correct
-row's credit. With a 15-token rationale and an 8-token answer it is 0.075 against 8: one percent. So `rationale_share`
-may be set instead: the share of a correct row's credit its rationale gets, whatever the lengths. Exactly one is in
-force; to set the share, set `+algorithm.care.regions.gamma_pos=null` beside it or leave `gamma_pos` out. The realised
-share is logged as `care/region_mass/rationale_of_positives`.
-
-## `algorithm.care.rgr`
-
-Validated, but without effect in this version: repairs of failed rollouts are not part of it yet.
-"""
-
-METRICS_PAGE = """# Metrics
-
-All of them go through verl's own tracking, every step, with a fixed set of keys.
-
-{table}
-
-## What to watch
-
-| sign of trouble (the paper's) | metric |
-|---|---|
-| gradients stall because all-wrong groups dominate | `care/groups_all_wrong` near 1, `care/rescue_rate` |
-| rationales grow longer (wrong anchor) | `care/anchor_len` against `care/positive_len` |
-| subgroup normalisation is off | `care/advantage/anchor_mean` should be near sqrt(K): 2 for K = 4 |
-| too few hard negatives | `care/k_prime/mean`, `care/k_prime/1` |
-| format is learned instead of answers | `care/acc` flat while `critic/score/mean` rises |
-| the rollout does not see what the actor sees | `training/rollout_actor_probs_pearson_corr` below 0.99 (verl's own) |
-"""
+WHEN: dict[str, str] = {
+    "k": "Only with a larger `rollout.n`: a group with fewer than K failures uses all it has.",
+    "m": "Raise with `k`; at least `k`. Larger spreads the picks further, equal to `k` takes the k nearest.",
+    "neg_scale": "Lower if the policy unlearns (entropy or accuracy falls), raise to learn more from failures.",
+    "eps": "Leave it.",
+    "equalize": "False for the paper's ablation, or if small subgroups should count less.",
+    "anchor": "`multi` when discarding all but one positive costs too much signal; the others for ablations.",
+    "selector": "`lexical` or `random` where the backend returns no hidden states (Megatron, bypass mode).",
+    "positive_threshold": "Only for a reward function that cannot return `acc` ([data](data.md)).",
+    "rescue.enable": "False to leave all-wrong groups out; likelihood alone can reinforce a wrong habit.",
+    "rescue.delta": "Scales how much all-wrong groups count: 0.1 against about 2 for a verified anchor.",
+    "rescue.normalize": "Only to compare with the authors' public code.",
+    "rescue.logp": "`sum` only for comparison.",
+    "regions.enable": "False for the ablation, or when responses have no `<answer>` region.",
+    "regions.gamma_pos": "Leave it for long rationales; for short ones set `rationale_share`.",
+    "regions.rationale_share": "For short rationales. At 300 tokens the paper's `gamma_pos` comes to 0.1 to 0.3.",
+    "regions.include_tags": "False if a template or a constraint writes the tags, so that there is nothing to learn.",
+    "rgr.enable": "False for CARE without repairs.",
+    "rgr.target": "`continue` for a strictly on-policy row.",
+    "rgr.on_fail": "`original` to train the failure the policy made by itself.",
+    "rgr.neg_scale": "The paper's is half of `neg_scale`; keep the ratio when that changes.",
+    "rgr.template": "Your own text for another language or domain. It may hold no field and none of the four tags.",
+    "rgr.candidates": "More for a choice nearer to the embeddings' at the price of more decoding.",
+    "rgr.temperature": "The authors' public code uses 0.6; the GPU scripts set it.",
+    "rgr.top_p": "The authors' public code uses 0.95; the GPU scripts set it.",
+    "rgr.max_tokens": "Enough for a short second rationale and the answer; less saves decoding time.",
+}
+"""When to change each key; a key without a line fails the tests."""
 
 
-def configuration_page() -> str:
-    """The text of ``docs/configuration.md``."""
-    rows = ["| key | type | default | meaning |", "|---|---|---|---|", *_rows(CareConfig, "")]
-    return CONFIGURATION.format(table="\n".join(rows))
+def render(text: str) -> str:
+    """The text of a page with its tables as the code has them."""
+    return _TABLE.sub(lambda mark: f"{mark[1]}{TABLES[mark[2]]()}\n{mark[3]}", text)
 
 
-def _rows(cls: type, prefix: str) -> list[str]:
-    notes = _field_docs(cls)
-    hints = typing.get_type_hints(cls)
-    rows = []
+def _settings(section: str) -> str:
+    """The keys of one section of the configuration, or with an empty name those outside of any."""
+    cls = typing.cast(type, typing.get_type_hints(CareConfig)[section]) if section else CareConfig
+    notes, hints = _field_docs(cls), typing.get_type_hints(cls)
+    rows = ["| key | type | default | meaning | when to change it |", "|---|---|---|---|---|"]
     for field in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[field.name]):
-            rows += _rows(typing.cast(type, hints[field.name]), f"{prefix}{field.name}.")
             continue
-        kind = re.sub(r"\|", "or", str(field.type)).replace("None", "null")
-        default = "null" if field.default is None else field.default
-        rows.append(f"| `{ROOT}.{prefix}{field.name}` | {kind} | `{default}` | {notes[field.name]} |")
-    return rows
+        name = f"{section}.{field.name}".lstrip(".")
+        kind = str(field.type).replace("|", "or").replace("None", "null")
+        rows.append(f"| `{ROOT}.{name}` | {kind} | `{_yaml(field.default)}` | {notes[field.name]} | {WHEN[name]} |")
+    return "\n".join(rows)
+
+
+def _yaml(value: object) -> str:
+    """A default as Hydra takes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _field_docs(cls: type) -> dict[str, str]:
@@ -112,14 +106,24 @@ def _field_docs(cls: type) -> dict[str, str]:
     return notes
 
 
-def metrics_page() -> str:
-    """The text of ``docs/metrics.md``."""
+def _glossary(metrics: Mapping[str, str]) -> str:
     rows = ["| metric | meaning |", "|---|---|"]
-    glossary = METRICS | REGION_METRICS | STEP_METRICS
-    rows += ["| `{}` | {} |".format(name, note.replace("|", "\\|")) for name, note in glossary.items()]
-    return METRICS_PAGE.format(table="\n".join(rows))
+    rows += ["| `{}` | {} |".format(name, note.replace("|", "\\|")) for name, note in metrics.items()]
+    return "\n".join(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "top": lambda: _settings(""),
+    "rescue": lambda: _settings("rescue"),
+    "regions": lambda: _settings("regions"),
+    "rgr": lambda: _settings("rgr"),
+    "report": lambda: _glossary(METRICS),
+    "region_metrics": lambda: _glossary(REGION_METRICS),
+    "step": lambda: _glossary(STEP_METRICS),
+}
+"""What may stand between the marks."""
 
 
 if __name__ == "__main__":
-    (DOCS / "configuration.md").write_text(configuration_page())
-    (DOCS / "metrics.md").write_text(metrics_page())
+    for page in sorted(DOCS.glob("*.md")):
+        page.write_text(render(page.read_text()))

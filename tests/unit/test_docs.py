@@ -13,45 +13,134 @@
 # limitations under the License.
 """The documentation says what the code says."""
 
+import dataclasses
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from recipe.care.config import CareConfig
+from verl_ext.rollouts import Rollouts
+from verl_ext.step import compute_step
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCRIPTS = sorted((ROOT / "examples").rglob("*.sh"))
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def _generator():
+@pytest.fixture(scope="module")
+def generate():
     spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "docs" / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_generated_pages_are_up_to_date():
-    generate = _generator()
-    hint = "run: python docs/generate.py"
-    assert (ROOT / "docs" / "configuration.md").read_text() == generate.configuration_page(), hint
-    assert (ROOT / "docs" / "metrics.md").read_text() == generate.metrics_page(), hint
+@each_page
+def test_generated_tables_are_up_to_date(page, generate):
+    assert page.read_text() == generate.render(page.read_text()), "run: python docs/generate.py"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_scripts_exist(page):
+def settings(config, prefix="algorithm.care.") -> Iterator[tuple[str, object]]:
+    """Every key of the configuration with its default."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from settings(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+def test_configuration_page_lists_every_key_with_its_default():
+    table = re.findall(r"^\| `(algorithm\.care\.[\w.]+)` \| [^|]+ \| `([^`]+)` \|", _page("configuration.md"), re.M)
+    as_yaml = {None: "null", True: "true", False: "false"}
+    expected = [(key, str(as_yaml.get(value, value))) for key, value in settings(CareConfig())]
+    assert sorted(table) == sorted(expected)
+
+
+def test_metrics_page_lists_what_a_step_emits():
+    table = re.findall(r"^\| `(care/[\w/<>]+)` \|", _page("metrics.md"), re.M)
+    assert len(table) == len(set(table))
+    emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
+    assert {name for name in table if not name.startswith("care/rgr/")} == emitted
+
+
+class _Tokenizer:
+    """One token per character of ASCII."""
+
+    def get_vocab(self):
+        return {chr(code): code for code in range(128)}
+
+    def decode(self, token_ids, *, skip_special_tokens):
+        return "".join(map(chr, token_ids))
+
+
+def _step_metrics() -> dict[str, float]:
+    texts = [f"<think>{'a' * n}</think><answer>{n}</answer>" for n in (1, 2, 3)]
+    ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(list(text.encode())) for text in texts], batch_first=True)
+    rollouts = Rollouts(
+        keys=["p_0_0", "p_1_0", "p_2_0"],
+        group=["p", "p", "p"],
+        response_ids=ids,
+        response_mask=(ids != 0).long(),
+        rewards=torch.tensor([1.0, 0.1, 0.1]),
+        acc=torch.tensor([1.0, 0.0, 0.0]),
+        left_out=[None, None, None],
+        session_row=torch.arange(3),
+        old_logp=-torch.ones(ids.shape),
+        think_embeddings=torch.eye(3),
+    )
+    return compute_step(rollouts, _Tokenizer(), CareConfig(), "token-mean").metrics
+
+
+@each_page
+def test_mentioned_metrics_exist(page):
+    glossary = _page("metrics.md").replace("care/k_prime/<n>", "care/k_prime/1")
+    # Not `docs/.../care/...` or `<dir>/care/<step>.jsonl`, which are files.
+    for name in re.findall(r"(?<![\w/>])care/[a-z_]+(?:/[a-z_0-9]+)*", page.read_text()):
+        assert f"`{name}" in glossary, f"{name} in {page.name}"
+
+
+@each_page
+def test_links_resolve(page):
+    for path, fragment in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text()):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        if fragment:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(), re.M)
+            assert fragment in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@each_page
+def test_mentioned_commands_and_files_exist(page):
     text = page.read_text()
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (page.parent / target).exists(), target
-    for script in re.findall(r"bash (examples/[\w./-]+)", text):
-        assert (ROOT / script).exists(), script
+    for script in re.findall(r"\b((?:examples|tests|benchmarks|docs|recipe|verl_ext)/[\w./-]+\.(?:sh|py|md))\b", text):
+        assert (ROOT / script).is_file(), script
+    for script in re.findall(r"bash ([\w./-]+)", text):
+        assert (ROOT / script).is_file(), script
+    for module in re.findall(r"(?:python|python3) -m ((?:recipe|verl_ext)\.[\w.]+\w)", text):
+        assert importlib.util.find_spec(module) is not None, module
 
 
-@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "examples").rglob("*.sh"))], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *SCRIPTS], ids=lambda page: page.name)
 def test_mentioned_settings_exist(page):
     for key in re.findall(r"algorithm\.care\.([a-z_]+(?:\.[a-z_]+)?)", page.read_text()):
         node = CareConfig()
         for part in key.split("."):
             assert hasattr(node, part), f"algorithm.care.{key} in {page.name}"
             node = getattr(node, part)
+
+
+def test_every_page_is_linked_from_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    for page in PAGES[1:]:
+        assert f"](docs/{page.name})" in readme, page.name
+
+
+def _page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
