@@ -117,7 +117,8 @@ class Picker:
         Returns:
             Up to ``rgr.candidates`` with a plan; failures passed over for want of room are among them, without one.
         """
-        positives, failures = [], []
+        positives: list[Sibling] = []
+        failures: list[Sibling] = []
         # Scored concurrently, so they come in any order; keys restore the batch's.
         for sibling in sorted(siblings, key=lambda one: one.key):
             extra = cast(Mapping[str, object], sibling.output.extra_fields["reward_extra_info"])
@@ -126,9 +127,8 @@ class Picker:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
         if not (positives and failures):
             return []
-        order = rank_failures(
-            *([one.output.response_ids for one in some] for some in (positives, failures)), self.tokenizer
-        )
+        right, wrong = ([one.output.response_ids for one in some] for some in (positives, failures))
+        order = rank_failures(right, wrong, self.tokenizer)
         rgr = self.care.rgr
         wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
         picked: list[Candidate] = []

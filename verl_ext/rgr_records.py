@@ -18,8 +18,10 @@ No key and no field of TransferQueue is added: the trainer takes these entries o
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
@@ -28,7 +30,7 @@ from recipe.care.repair import RepairedRow
 from recipe.care.representative import RepairReport
 
 REPAIR = "care_repair"
-"""Entry with the ``CandidateRepair`` of a failure that was picked for repair."""
+"""Entry with the packed ``CandidateRepair`` of a failure that was picked for repair."""
 DECODED_AT = "care_decoded_at"
 """Entry with the time a training rollout was decoded, in seconds since the epoch."""
 
@@ -74,3 +76,12 @@ class CandidateRepair:
     def __post_init__(self) -> None:
         if self.report.outcome.usable != (self.row is not None):
             raise CareDataError(f"a repair that is {self.report.outcome.value} must not have row={self.row}.")
+
+    def packed(self) -> bytes:
+        """This repair for ``extra_fields``. TransferQueue would turn the dataclasses into plain dictionaries."""
+        return pickle.dumps(self)
+
+    @classmethod
+    def unpacked(cls, content: object) -> CandidateRepair:
+        """The repair that ``packed`` made ``content`` of."""
+        return cast(CandidateRepair, pickle.loads(cast(bytes, content)))

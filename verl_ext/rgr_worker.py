@@ -27,6 +27,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import ray
 import torch
@@ -56,10 +57,10 @@ ABORTED = ("aborted", "abort")
 _group: ContextVar[Group | None] = ContextVar("care_group", default=None)
 """The group of the training prompt this task belongs to; None for validation."""
 _request_id: ContextVar[str] = ContextVar("care_request_id", default="")
-"""The id the latest request of this task was routed by."""
+"""The id the latest request of this task was routed by; empty if its agent loop asked from another task."""
 
 
-class RequestRecorder(wrapt.ObjectProxy):  # type: ignore[misc]
+class RequestRecorder(wrapt.ObjectProxy):
     """An LLM client that notes the id of each request: verl's agent loops draw one and do not return it."""
 
     async def generate(self, request_id: str, **kwargs: Any) -> TokenOutput:
@@ -127,7 +128,7 @@ class RepairingMixin:
         output.extra_fields[DECODED_AT] = time.time()
         await postprocess(output, validate, **kwargs)
         key = f"{kwargs['uid']}_{kwargs['session_id']}_0"
-        group.add(Sibling(key, output, kwargs, _request_id.get()))
+        group.add(Sibling(key, output, kwargs, _request_id.get() or uuid4().hex))
 
     async def _settle(self, group: Group | None) -> None:
         if group is None or not group.settle():
@@ -146,7 +147,7 @@ class RepairingMixin:
         tasks = (self._repair(candidate, group.sampling_params, rollouts_done) for candidate in candidates)
         repairs = await asyncio.gather(*tasks)
         extras = [
-            {"extra_fields": {**candidate.sibling.output.extra_fields, REPAIR: repair}}
+            {"extra_fields": {**candidate.sibling.output.extra_fields, REPAIR: repair.packed()}}
             for candidate, repair in zip(candidates, repairs, strict=True)
         ]
         await tq.async_kv_batch_put(
@@ -230,11 +231,11 @@ class RepairingMixin:
         return input_ids, positions.squeeze(0)
 
 
-class CareAgentLoopWorker(RepairingMixin, AgentLoopWorkerTQ.__ray_actor_class__):  # type: ignore[misc,name-defined]
+class CareAgentLoopWorker(RepairingMixin, AgentLoopWorkerTQ.__ray_actor_class__):
     """verl's worker with repairs; Ray's actor classes cannot be derived from, so this takes the class behind."""
 
 
-class CareAgentLoopManager(AgentLoopManagerTQ):  # type: ignore[misc]
+class CareAgentLoopManager(AgentLoopManagerTQ):
     """verl's manager of such workers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -86,6 +86,53 @@ def write_response_field(batch: KVBatchMeta, name: str, values_BT: torch.Tensor,
     return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
 
 
+def read_extra_fields(batch: KVBatchMeta) -> list[dict[str, object]]:
+    """Fetch what each row carries besides its tensors."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+    return [dict(fields) for fields in data["extra_fields"]]
+
+
+def read_log_probs(batch: KVBatchMeta) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+    """Fetch (B, T) old log-probabilities, sampled ones (None where the rollout has none), and the response mask."""
+    fields = ["old_log_probs", "rollout_log_probs", "response_mask"]
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+    sampled = _padded(data["rollout_log_probs"]) if "rollout_log_probs" in data else None
+    return _padded(data["old_log_probs"]), sampled, _padded(data["response_mask"])
+
+
+def read_rows(batch: KVBatchMeta, field: str) -> list[torch.Tensor]:
+    """Fetch one field as a tensor per row, each of its own length."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])
+    return list(data[field].unbind())
+
+
+def write_rows(
+    batch: KVBatchMeta, keys: Sequence[str], fields: Sequence[Mapping[str, object]], tags: Sequence[Tag] | None = None
+) -> None:
+    """Overwrite the named fields, and tags if given, of some rows; ``batch`` learns of the tags too.
+
+    Args:
+        batch: The step's rows.
+        keys: The rows to write.
+        fields: The same fields for each of them.
+        tags: What to change in the tags of each of them.
+    """
+    from verl.utils.tensordict_utils import list_of_dict_to_tensordict
+
+    if not keys:
+        return
+    place = {key: row for row, key in enumerate(batch.keys)}
+    if tags is not None:
+        for key, changed in zip(keys, tags, strict=True):
+            batch.tags[place[key]].update(changed)
+    tq.kv_batch_put(
+        keys=list(keys),
+        partition_id=batch.partition_id,
+        fields=list_of_dict_to_tensordict([dict(row) for row in fields]),
+        tags=None if tags is None else [batch.tags[place[key]] for key in keys],
+    )
+
+
 def read_rollouts(batch: KVBatchMeta, positive_threshold: float | None) -> Rollouts:
     """Fetch what CARE needs of ``batch``.
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ import torch
 
 from recipe.care.advantage import CareResult, care_advantages
 from recipe.care.config import CareConfig
+from recipe.care.errors import CareDataError
 from recipe.care.lexical import lexical_embeddings
 from recipe.care.loss_scale import scale_for_loss_agg
 from recipe.care.regions import Regions, find_regions, region_masses, token_advantages
@@ -59,7 +60,67 @@ def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer
     return _or_whole_response(regions.think_mask, response_mask).to(torch.int64)
 
 
-def compute_step(rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig, loss_agg_mode: str) -> CareStep:
+@dataclass(frozen=True, eq=False)
+class Selectable:
+    """What selection looks at besides verdicts.
+
+    Repairs replace rows after the selection that chose them; it is these values of the original rows that reproduce it.
+
+    Attributes:
+        think_len: (B,) rationale tokens.
+        answer_len: (B,) answer tokens.
+        embeddings: (B, H), or None for ``selector=random``.
+        seq_logp: (B,) log-probability of each row as ``rescue.logp`` says, or None before that pass.
+    """
+
+    think_len: torch.Tensor
+    answer_len: torch.Tensor
+    embeddings: torch.Tensor | None
+    seq_logp: torch.Tensor | None
+
+    @classmethod
+    def of(cls, rollouts: Rollouts, regions: Regions, care: CareConfig) -> Selectable:
+        """Those of ``rollouts`` themselves."""
+        embeddings_BH = _embeddings(rollouts, regions, care)
+        return cls(regions.think_len, regions.answer_len, embeddings_BH, _sequence_logp(rollouts, care))
+
+
+@dataclass(frozen=True, eq=False)
+class Repairs:
+    """What RGR did to the rows of a step.
+
+    Attributes:
+        keys: The rows, in the order of the batch.
+        repaired: (B,) True for failures whose slot holds a repair, be it that the original text stays there.
+        originals: What selection saw before any text was replaced.
+    """
+
+    keys: Sequence[str]
+    repaired: torch.Tensor
+    originals: Selectable
+
+
+def select(
+    rollouts: Rollouts, seen: Selectable, care: CareConfig, repaired_B: torch.Tensor | None = None
+) -> CareResult:
+    """Select and weigh the rows of a step, looking at ``seen``."""
+    return care_advantages(
+        acc=rollouts.acc,
+        rewards=rollouts.rewards,
+        group=rollouts.group,
+        think_len=seen.think_len,
+        answer_len=seen.answer_len,
+        embeddings=seen.embeddings,
+        seq_logp=seen.seq_logp,
+        config=care,
+        valid=rollouts.valid,
+        repaired=repaired_B,
+    )
+
+
+def compute_step(
+    rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig, loss_agg_mode: str, repairs: Repairs | None = None
+) -> CareStep:
     """Run CARE on one step's rollouts.
 
     Args:
@@ -67,24 +128,22 @@ def compute_step(rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig,
         tokenizer: The policy's tokenizer, which says which bytes a token stands for.
         care: ``algorithm.care``.
         loss_agg_mode: ``actor_rollout_ref.actor.loss_agg_mode``, which the advantages are scaled for.
+        repairs: What RGR did to these rows; None when it is off.
+
+    Raises:
+        CareDataError: ``repairs`` is of other rows.
     """
+    if repairs is not None and list(repairs.keys) != list(rollouts.keys):
+        raise CareDataError(
+            "the rows were reordered between the log-prob pass and the advantages (algorithm.care.rgr)."
+        )
     clock = _Clock()
     mask_BT = rollouts.response_mask
     with clock.stage("regions"):
         regions = find_regions(rollouts.response_ids, mask_BT, tokenizer, include_tags=care.regions.include_tags)
     with clock.stage("advantages"):
-        embeddings_BH = _embeddings(rollouts, regions, care)
-        result = care_advantages(
-            acc=rollouts.acc,
-            rewards=rollouts.rewards,
-            group=rollouts.group,
-            think_len=regions.think_len,
-            answer_len=regions.answer_len,
-            embeddings=embeddings_BH,
-            seq_logp=_sequence_logp(rollouts, care),
-            config=care,
-            valid=rollouts.valid,
-        )
+        seen = Selectable.of(rollouts, regions, care) if repairs is None else repairs.originals
+        result = select(rollouts, seen, care, None if repairs is None else repairs.repaired)
     with clock.stage("tokens"):
         # Earlier outputs of a session share the advantage and the verdict of its last one.
         advantages_B, acc_B = result.advantages[rollouts.session_row], rollouts.acc[rollouts.session_row]
@@ -98,7 +157,7 @@ def compute_step(rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig,
             group=rollouts.group,
             valid=rollouts.valid,
             think_len=regions.think_len,
-            embeddings=embeddings_BH,
+            embeddings=seen.embeddings,
             config=care,
         )
         metrics |= region_masses(tokens_BT, regions)

@@ -27,14 +27,16 @@ from recipe.care.config import CareConfig
 from verl_ext.engine import POOL_MASK, REQUEST
 from verl_ext.estimator import token_advantages_for_verl
 from verl_ext.group_log import write_group_log
+from verl_ext.rgr_step import StepRepairs, install_manager, plan_pass, refresh_log_probs
 from verl_ext.rollouts import read_responses, read_rollouts, write_response_field
-from verl_ext.step import compute_step, pool_mask
+from verl_ext.step import Repairs, compute_step, pool_mask
 from verl_ext.validation import chooses_care, needs_embeddings, validate_run
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from transfer_queue import KVBatchMeta
     from transformers import PreTrainedTokenizerBase
+    from verl.single_controller.ray import RayWorkerGroup
 
 
 class CareTrainerMixin:
@@ -43,31 +45,58 @@ class CareTrainerMixin:
     config: DictConfig
     tokenizer: PreTrainedTokenizerBase
     global_steps: int
+    actor_rollout_wg: RayWorkerGroup
     care: CareConfig | None
+    _repairs: Repairs | None
 
     def __init__(self, config: DictConfig) -> None:
         self.care = validate_run(config) if chooses_care(config) else None
+        self._repairs = None
+        if self.care is not None and self.care.rgr.enable:
+            install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
 
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
         compute = super()._compute_old_log_prob  # type: ignore[misc]
-        if self.care is None or not needs_embeddings(self.care):
+        if self.care is None:
             return compute(batch, metrics=metrics)
-        responses, response_mask = read_responses(batch)
-        mask_BT = pool_mask(responses.to_padded_tensor(0), response_mask.to_padded_tensor(0), self.tokenizer)
-        write_response_field(batch, POOL_MASK, mask_BT, like=responses)
-        # The flag travels with this pass only: the reference pass and the update must not pool again.
-        batch.extra_info[REQUEST] = True
+        if needs_embeddings(self.care):
+            responses, response_mask = read_responses(batch)
+            mask_BT = pool_mask(responses.to_padded_tensor(0), response_mask.to_padded_tensor(0), self.tokenizer)
+            write_response_field(batch, POOL_MASK, mask_BT, like=responses)
+            # The flag travels with this pass only: the reference pass and the update must not pool again.
+            batch.extra_info[REQUEST] = True
         batch = compute(batch, metrics=metrics)
         batch.extra_info.pop(REQUEST, None)
+        if self.care.rgr.enable:
+            self._put_repairs_in_place(batch, self.care, metrics)
         return batch
+
+    def _put_repairs_in_place(self, batch: KVBatchMeta, care: CareConfig, metrics: dict[str, float]) -> None:
+        compute = super()._compute_old_log_prob  # type: ignore[misc]
+        repairs = StepRepairs(batch, self.tokenizer, care)
+        repairs.write(batch)
+        mismatch = 0.0
+        if repairs.replaced:
+            rollout = self.config.actor_rollout_ref.rollout
+            rows_of_a_micro_batch = rollout.log_prob_micro_batch_size_per_gpu
+            if rollout.log_prob_use_dynamic_bsz:
+                rows_of_a_micro_batch = None
+            # verl has asked the workers for this mapping when it balanced the batch.
+            ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
+            plan = plan_pass(repairs.replaced, batch.tags, ranks, rows_of_a_micro_batch)
+            # verl's metrics of this step are those of the whole batch, before the repairs.
+            mismatch = refresh_log_probs(batch, repairs.replaced, plan, lambda part: compute(part, metrics={}))
+        self._repairs = repairs.result(batch)
+        metrics.update(repairs.metrics(mismatch))
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
         compute = super()._compute_advantage  # type: ignore[misc]
         if self.care is None:
             return compute(batch, metrics=metrics)
         rollouts = read_rollouts(batch, self.care.positive_threshold)
-        step = compute_step(rollouts, self.tokenizer, self.care, self.config.actor_rollout_ref.actor.loss_agg_mode)
+        loss_agg_mode = self.config.actor_rollout_ref.actor.loss_agg_mode
+        step = compute_step(rollouts, self.tokenizer, self.care, loss_agg_mode, self._repairs)
         metrics.update(step.metrics)
         if self.config.trainer.get("rollout_data_dir"):
             folder = Path(self.config.trainer.rollout_data_dir)

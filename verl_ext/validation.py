@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,8 +26,6 @@ from verl_ext import hooks
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-logger = logging.getLogger(__name__)
 
 ESTIMATOR = "care"
 EMBEDDING_SELECTORS = ("nearest", "mixed", "farthest")
@@ -75,10 +72,7 @@ def validate_run(config: DictConfig) -> CareConfig:
     if needs_embeddings(care):
         _check_embeddings(config, care)
     if care.rgr.enable:
-        logger.warning(
-            "algorithm.care.rgr.enable=true: this version does not repair failures yet; the run goes on without. "
-            "Set +algorithm.care.rgr.enable=false to silence this."
-        )
+        _check_repairs(config)
     return care
 
 
@@ -123,6 +117,18 @@ def _check_embeddings(config: DictConfig, care: CareConfig) -> None:
             f"use fsdp or fsdp2, or {_NO_EMBEDDINGS}"
         )
         _refuse("actor_rollout_ref.actor.strategy", strategy, remedy)
+
+
+def _check_repairs(config: DictConfig) -> None:
+    """A repair replaces a row's tokens; what verl recorded token by token of the rollout would no longer fit."""
+    off = "set it to false, or switch repairs off with +algorithm.care.rgr.enable=false"
+    if config.actor_rollout_ref.rollout.get("enable_rollout_routing_replay", False):
+        _refuse(
+            "actor_rollout_ref.rollout.enable_rollout_routing_replay", True, f"repaired rows have no routing; {off}"
+        )
+    distillation = config.get("distillation")
+    if distillation is not None and distillation.get("enabled", False):
+        _refuse("distillation.enabled", True, f"repaired rows have no teacher log-probabilities; {off}")
 
 
 def install(verl_config: ModuleType) -> None:

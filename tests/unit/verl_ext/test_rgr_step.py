@@ -1,0 +1,273 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Putting repairs in their places: bookkeeping on random groups, over a dictionary that stands in for TransferQueue."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from transfer_queue import KVBatchMeta
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+from verl.utils.tensordict_utils import list_of_dict_to_tensordict
+
+from recipe.care.config import CareConfig, RgrConfig
+from recipe.care.errors import CareDataError
+from recipe.care.repair import RepairedRow
+from recipe.care.representative import Outcome, RepairReport
+from verl_ext import rollouts
+from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow
+from verl_ext.rgr_step import MANAGER, StepRepairs, install_manager, plan_pass, refresh_log_probs
+from verl_ext.rollouts import read_rollouts
+from verl_ext.step import compute_step
+
+_SYMBOLS = bytes_to_unicode()
+
+
+class Bytes:
+    def get_vocab(self):
+        return {_SYMBOLS[byte]: byte for byte in range(256)}
+
+    def decode(self, token_ids, skip_special_tokens=False):
+        return bytes(token_ids).decode(errors="replace")
+
+
+TOKENIZER = Bytes()
+
+
+class Queue:
+    """TransferQueue as far as the trainer side sees it."""
+
+    def __init__(self):
+        self.rows, self.tags = {}, {}
+
+    def kv_batch_get(self, keys, partition_id, select_fields):
+        columns = {}
+        for name in select_fields:
+            if all(name in self.rows[key] for key in keys):
+                values = [self.rows[key][name] for key in keys]
+                is_tensor = isinstance(values[0], torch.Tensor)
+                columns[name] = torch.nested.as_nested_tensor(values, layout=torch.jagged) if is_tensor else values
+        return columns
+
+    def kv_batch_put(self, keys, partition_id, fields, tags=None):
+        for place, key in enumerate(keys):
+            assert key in self.rows, "a key leaked"
+            for name in list(fields.keys()):
+                value = fields[name][place]
+                self.rows[key][name] = getattr(value, "data", value) if name == "extra_fields" else value
+            if tags is not None:
+                self.tags[key] = copy.deepcopy(tags[place])
+
+
+PROMPT = [81, 82]
+
+
+def row_of(response: bytes, acc: float, embedding: list[float]) -> dict:
+    ids = torch.tensor(list(response))
+    scores = torch.zeros(len(ids))
+    scores[-1] = acc
+    return {
+        "prompts": torch.tensor(PROMPT),
+        "responses": ids,
+        "response_mask": torch.ones_like(ids),
+        "loss_mask": torch.ones_like(ids),
+        "input_ids": torch.cat([torch.tensor(PROMPT), ids]),
+        "position_ids": torch.arange(len(ids) + 2).expand(4, -1),
+        "rm_scores": scores,
+        "old_log_probs": -torch.rand(len(ids)),
+        "rollout_log_probs": -torch.rand(len(ids)),
+        "think_embeddings": torch.tensor(embedding),
+        "care_pool_mask": torch.ones_like(ids),
+        "extra_fields": {"reward_extra_info": {"score": acc, "acc": acc, "verified": 1.0}, DECODED_AT: 100.0},
+    }
+
+
+def candidate(outcome: Outcome, rank: int, length: int) -> CandidateRepair:
+    report = RepairReport(outcome, rank, length, 0.5, 101.0, 103.0)
+    if not outcome.usable:
+        return CandidateRepair(report, None)
+    acc = float(outcome is Outcome.PASSED)
+    ids = [*b"<think>", *[120] * length, *b"</think><answer>5</answer>"]
+    text = RepairedRow(ids, [0] * 7 + [1] * (len(ids) - 7), [0.0] * 7 + [-0.5] * (len(ids) - 7))
+    whole = torch.tensor([*PROMPT, *ids])
+    positions = torch.arange(len(whole)).expand(4, -1)
+    info = {"score": acc, "acc": acc, "verified": 1.0}
+    return CandidateRepair(report, ReplacementRow(text, acc, info, whole, positions, 6, 9))
+
+
+@st.composite
+def steps(draw):
+    """A batch in TransferQueue: mixed groups with repairs, other groups, and padding rows that copy a row."""
+    queue, keys, tags = Queue(), [], []
+    for group in range(draw(st.integers(1, 4))):
+        for session in range(draw(st.integers(1, 6))):
+            acc = float(draw(st.booleans()))
+            text = b"<think>" + b"so " * draw(st.integers(0, 6)) + b"</think><answer>6</answer>"
+            row = row_of(text, acc, [draw(st.floats(-1, 1, width=32)) for _ in range(3)])
+            if acc == 0.0 and draw(st.booleans()):
+                repair = candidate(draw(st.sampled_from(list(Outcome))), session, draw(st.integers(0, 20)))
+                row["extra_fields"][REPAIR] = repair.packed()
+            key = f"g{group}_{session}_0"
+            queue.rows[key] = row
+            keys.append(key)
+            length = len(row["responses"])
+            tags.append(
+                {
+                    "prompt_len": 2,
+                    "response_len": length,
+                    "seq_len": length + 2,
+                    "min_global_steps": 7,
+                    "max_global_steps": 8,
+                }
+            )
+    for number in range(draw(st.integers(0, 2))):
+        key = f"pad_{number}_0"
+        queue.rows[key] = copy.deepcopy(queue.rows[keys[0]])
+        tags.append({**tags[0], "is_padding": True})
+        keys.append(key)
+    order = draw(st.permutations(range(len(keys))))
+    return queue, KVBatchMeta([keys[i] for i in order], [tags[i] for i in order], "train")
+
+
+cares = st.builds(
+    lambda selector, on_fail, k: CareConfig(k=k, m=6, selector=selector, rgr=RgrConfig(on_fail=on_fail)),
+    st.sampled_from(["nearest", "random", "lexical", "farthest"]),
+    st.sampled_from(["reflected", "original"]),
+    st.integers(1, 4),
+)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(steps(), cares)
+def test_replacing_keeps_the_batch_and_the_selection(step, care):
+    queue, batch = step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollouts, "tq", queue)
+        before = copy.deepcopy(queue.rows)
+        keys = list(batch.keys)
+        was = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean")
+        repairs = StepRepairs(batch, TOKENIZER, care)
+        repairs.write(batch)
+        result = repairs.result(batch)
+        now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", result)
+
+    # The batch: same keys in the same order, and no repair left anywhere but in the rows that took one.
+    assert list(batch.keys) == keys == list(result.keys) and set(queue.rows) == set(keys)
+    assert not any(REPAIR in row["extra_fields"] for row in queue.rows.values())
+    for row, key in enumerate(keys):
+        length = len(queue.rows[key]["responses"])
+        fields = ("response_mask", "loss_mask", "rm_scores", "rollout_log_probs")
+        assert {len(queue.rows[key][name]) for name in fields} == {length}
+        assert queue.rows[key]["input_ids"].tolist() == PROMPT + queue.rows[key]["responses"].tolist()
+        assert queue.rows[key]["position_ids"].shape == (4, length + 2)
+        assert batch.tags[row]["response_len"] == length and batch.tags[row]["seq_len"] == length + 2
+        if row not in repairs.replaced:
+            assert torch.equal(queue.rows[key]["responses"], before[key]["responses"])
+            assert torch.equal(queue.rows[key]["rm_scores"], before[key]["rm_scores"])
+        else:
+            assert queue.tags[key]["min_global_steps"] == 6 and queue.tags[key]["max_global_steps"] == 9
+
+    # The selection is the one made on the originals; at most one row a group is a repair, and it was selected.
+    assert torch.equal(now.result.anchor_of, was.result.anchor_of)
+    assert torch.equal(now.result.k_prime, was.result.k_prime)
+    repaired = [row for row, role in enumerate(now.result.role) if role.startswith("repaired")]
+    assert repaired == sorted(repairs.chosen.rows)
+    assert all(was.result.role[row] == "hard_negative" for row in repaired)
+    groups = [key.split("_")[0] for row, key in enumerate(keys) if row in repaired]
+    assert len(groups) == len(set(groups)) and "pad" not in groups
+    for row in repaired:
+        report = CandidateRepair.unpacked(before[keys[row]]["extra_fields"][REPAIR]).report
+        assert (now.result.role[row] == "repaired_positive") == (report.outcome is Outcome.PASSED)
+        kept = report.outcome is Outcome.FAILED and care.rgr.on_fail == "original"
+        assert (row in repairs.replaced) != kept
+    assert repairs.metrics(0.0)["care/rgr/replaced"] == len(repairs.replaced)
+
+
+@given(
+    st.lists(st.integers(3, 50), min_size=1, max_size=40),
+    st.integers(1, 4),
+    st.one_of(st.none(), st.integers(1, 8)),
+    st.data(),
+)
+def test_a_pass_can_be_shared_out(lengths, ranks, largest, data):
+    """Verl pads its batches to a multiple of ranks and micro-batches, so there are enough rows to fill up with."""
+    multiple = ranks * (largest or 1)
+    tags = [{"seq_len": lengths[i % len(lengths)]} for i in range(-(-len(lengths) // multiple) * multiple)]
+    rows = data.draw(st.lists(st.integers(0, len(tags) - 1), min_size=1, unique=True))
+    plan = plan_pass(rows, tags, ranks, largest)
+    assert plan.rows[: len(rows)] == rows and len(set(plan.rows)) == len(plan.rows)
+    assert len(plan.rows) % (ranks * plan.micro_batch) == 0
+    assert plan.micro_batch <= (largest or len(tags))
+    assert len(plan.rows) - len(rows) < ranks * plan.micro_batch
+
+
+def test_a_pass_is_filled_up_with_the_shortest_real_rows():
+    tags = [{"seq_len": 9}, {"seq_len": 5}, {"seq_len": 3, "is_padding": True}, {"seq_len": 7}]
+    assert plan_pass([0], tags, 2, 128) == ([0, 1], 1)
+    assert plan_pass([0, 1, 3], tags, 2, None) == ([0, 1, 3, 2], 2)
+
+
+def test_only_replaced_rows_get_new_log_probs(monkeypatch):
+    queue, keys = Queue(), ["a_0_0", "a_1_0", "a_2_0", "a_3_0"]
+    for key in keys:
+        queue.rows[key] = row_of(b"xy", 0.0, [1.0])
+    queue.rows["a_2_0"] |= {
+        "rollout_log_probs": torch.tensor([-1.0, -2.0]),
+        "response_mask": torch.tensor([0, 1]),
+    }
+    before = {key: queue.rows[key]["old_log_probs"].clone() for key in keys}
+    monkeypatch.setattr(rollouts, "tq", queue)
+    batch = KVBatchMeta(keys, [{"seq_len": 4}] * 4, "train", extra_info={"temperature": 1.0})
+    seen = []
+
+    def compute(part):
+        seen.append((part.keys, part.extra_info))
+        fields = list_of_dict_to_tensordict([{"old_log_probs": torch.tensor([-3.0, -2.5])} for _ in part.keys])
+        queue.kv_batch_put(part.keys, "train", fields)
+
+    mismatch = refresh_log_probs(batch, [2], plan_pass([2], batch.tags, 2, 128), compute)
+    assert seen == [(["a_2_0", "a_0_0"], {"temperature": 1.0, "micro_batch_size_per_gpu": 1})]
+    assert mismatch == 0.5  # |-2.5 - -2.0| on the one trained token
+    assert queue.rows["a_2_0"]["old_log_probs"].tolist() == [-3.0, -2.5]
+    for key in ("a_0_0", "a_1_0", "a_3_0"):
+        assert torch.equal(queue.rows[key]["old_log_probs"], before[key])
+    assert "micro_batch_size_per_gpu" not in batch.extra_info
+
+
+def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
+    queue, keys = Queue(), ["a_0_0", "a_1_0"]
+    for key in keys:
+        queue.rows[key] = row_of(b"xy", 0.0, [1.0])
+    monkeypatch.setattr(rollouts, "tq", queue)
+    batch = KVBatchMeta(keys, [{"seq_len": 4}] * 2, "train")
+    result = StepRepairs(batch, TOKENIZER, CareConfig()).result(batch)
+    batch.reorder([1, 0])
+    with pytest.raises(CareDataError, match="reordered"):
+        compute_step(read_rollouts(batch, None), TOKENIZER, CareConfig(), "token-mean", result)
+
+
+def test_the_trainer_chooses_the_workers_unless_the_user_did(caplog):
+    config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"agent": {"num_workers": 1}}}})
+    OmegaConf.set_struct(config, True)
+    install_manager(config)
+    assert config.actor_rollout_ref.rollout.agent.agent_loop_manager_class == MANAGER
+    install_manager(config)
+    assert not caplog.records
+    config.actor_rollout_ref.rollout.agent.agent_loop_manager_class = "mine.Manager"
+    install_manager(config)
+    assert config.actor_rollout_ref.rollout.agent.agent_loop_manager_class == "mine.Manager"
+    assert "algorithm.care.rgr.enable=false" in caplog.text

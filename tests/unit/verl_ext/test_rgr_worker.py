@@ -1,0 +1,341 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The repairing worker's control flow on verl's own worker class: no Ray; fake server, scores and TransferQueue."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+from verl.experimental.agent_loop import AgentLoopOutput
+from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
+from verl.trainer.ppo.v1 import agent_loop_tq
+from verl.workers.rollout.replica import TokenOutput
+
+from recipe.care.config import CareConfig, RgrConfig
+from recipe.care.repair import LengthLimits
+from recipe.care.representative import Outcome
+from verl_ext import rgr_worker
+from verl_ext.rgr_group import Picker
+from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair
+from verl_ext.rgr_worker import CareAgentLoopWorker, RequestRecorder
+
+_SYMBOLS = bytes_to_unicode()
+
+
+class Bytes:
+    """One token per byte; 256 ends the turn."""
+
+    def get_vocab(self):
+        return {_SYMBOLS[byte]: byte for byte in range(256)} | {"<eot>": 256}
+
+    def decode(self, token_ids, skip_special_tokens=False):
+        kept = [i for i in token_ids if i < 256 or not skip_special_tokens]
+        return b"".join(b"<eot>" if i == 256 else bytes([i]) for i in kept).decode(errors="replace")
+
+    def encode(self, text, *, add_special_tokens):
+        return list(text.encode())
+
+
+def response(answer: str, rationale: str = "so") -> list[int]:
+    return [*f"<think>{rationale}</think><answer>{answer}</answer>".encode(), 256]
+
+
+class Queue:
+    """TransferQueue as far as a worker sees it."""
+
+    def __init__(self):
+        self.rows, self.tags, self.log = {}, {}, []
+
+    async def async_kv_put(self, key, partition_id, tag):
+        self.tags[key] = tag
+        self.log.append((key, tag["status"]))
+
+    async def async_kv_batch_put(self, keys, fields, partition_id, tags=None):
+        for place, key in enumerate(keys):
+            names = fields.keys()
+            self.rows.setdefault(key, {}).update({name: fields[name][place] for name in names})
+        self.log.append((tuple(keys), "rows"))
+
+    def extra(self, key):
+        extra = self.rows[key]["extra_fields"]
+        return getattr(extra, "data", extra)
+
+
+class Server:
+    """Answers rollouts from a list by session, and repairs with ``repair`` (a response, or an error to raise)."""
+
+    def __init__(self, rollouts, repair=None, delay=0.0):
+        self.rollouts, self.repair, self.delay, self.requests = rollouts, repair, delay, []
+
+    async def generate(self, request_id, *, prompt_ids, sampling_params, **media):
+        self.requests.append(SimpleNamespace(id=request_id, prompt=prompt_ids, params=sampling_params, media=media))
+        if "max_tokens" in sampling_params:
+            await asyncio.sleep(self.delay)
+            if isinstance(self.repair, Exception):
+                raise self.repair
+            ids = self.repair
+        else:
+            session = int(request_id.rsplit("-", 1)[1])
+            await asyncio.sleep(0.001 * (len(self.rollouts) - session))
+            ids = self.rollouts[session]
+            if isinstance(ids, Exception):
+                raise ids
+        logp = [-0.5] * len(ids) if sampling_params["logprobs"] else None
+        extra = {"global_steps": 7, "min_global_steps": 7, "max_global_steps": 8}
+        return TokenOutput(token_ids=ids, log_probs=logp, stop_reason="completed", extra_fields=extra)
+
+    @property
+    def repairs(self):
+        return [request for request in self.requests if "max_tokens" in request.params]
+
+
+class Loop:
+    """A single-turn agent loop."""
+
+    def __init__(self, worker):
+        self.server = worker.llm_client
+
+    async def run(self, sampling_params, session_id, **kwargs):
+        answer = await self.server.generate(f"r-{session_id}", prompt_ids=[81], sampling_params=sampling_params)
+        return AgentLoopOutput(
+            prompt_ids=[81],
+            response_ids=answer.token_ids,
+            response_mask=[1] * len(answer.token_ids),
+            response_logprobs=answer.log_probs,
+            multi_modal_data={"images": ["picture"]},
+            num_turns=2,
+            metrics=AgentLoopMetrics(),
+            extra_fields=answer.extra_fields,
+        )
+
+
+class Worker(CareAgentLoopWorker):
+    """verl's worker with the parts that need a model or Ray replaced."""
+
+    def __init__(self, server, care, limits=None):
+        self.config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"n": 4, "val_kwargs": {"n": 4}}}})
+        self.llm_client, self.tokenizer, self.distillation_enabled = RequestRecorder(server), Bytes(), False
+        self._picker = Picker.build(care, self.tokenizer, limits or LengthLimits(400, 500))
+        self.broken_verifier, self.scored = False, []
+
+    async def _compute_score(self, outputs, kwargs):
+        text = self.tokenizer.decode(outputs[-1].response_ids)
+        acc = float("<answer>5</answer>" in text)
+        self.scored.append(text)
+        verified = 0.0 if self.broken_verifier and "mended" in text else 1.0
+        outputs[-1].reward_score = acc
+        outputs[-1].extra_fields["reward_extra_info"] = {"score": acc, "acc": acc, "verified": verified}
+
+    def _compute_multi_modal_inputs(self, output, input_ids):
+        return {}
+
+    def _compute_position_ids(self, input_ids, attention_mask, multi_modal_inputs):
+        return torch.arange(input_ids.shape[1]).expand(1, 4, -1)
+
+
+@pytest.fixture
+def queue(monkeypatch):
+    queue = Queue()
+    monkeypatch.setattr(agent_loop_tq, "tq", queue)
+    monkeypatch.setattr(rgr_worker, "tq", queue)
+    return queue
+
+
+@pytest.fixture(autouse=True)
+def single_turn_loop(monkeypatch):
+    """Verl's ``_run_agent_loop`` instantiates the loop by Hydra; the rest of it is kept."""
+
+    async def run_agent_loop(self, sampling_params, trajectory, *, agent_name, trace=True, **kwargs):
+        output = await Loop(self).run(sampling_params, **kwargs)
+        return await self._agent_loop_postprocess(output, trajectory["validate"], **kwargs)
+
+    base = CareAgentLoopWorker.__mro__[3]
+    assert base.__name__ == "AgentLoopWorker"
+    monkeypatch.setattr(base, "_run_agent_loop", run_agent_loop)
+
+
+RIGHT, WRONG, FAR = response("5"), response("6"), response("7", "quite another thing")
+MENDED = [*b"mended</think><answer>5</answer>", 256]
+
+
+def run(server, care=None, validate=False, limits=None, logprobs=True, **attributes):
+    worker = Worker(server, care or CareConfig(), limits)
+    for name, value in attributes.items():
+        setattr(worker, name, value)
+    prompt = {"uid": "u", "agent_name": "single", "global_steps": 7, "raw_prompt": []}
+    params = {"temperature": 1.0, "top_p": 1.0, "logprobs": logprobs}
+    asyncio.run(asyncio.wait_for(worker._run_prompt(prompt, params, {"validate": validate}), 20))
+    return worker
+
+
+def repairs_in(queue):
+    packed = {key: queue.extra(key)[REPAIR] for key in sorted(queue.rows) if REPAIR in queue.extra(key)}
+    return {key: CandidateRepair.unpacked(content) for key, content in packed.items()}
+
+
+def test_failures_are_repaired_before_the_group_is_published(queue):
+    server = Server([RIGHT, FAR, WRONG, RIGHT], MENDED)
+    run(server)
+    repairs = repairs_in(queue)
+    assert {key: (one.report.outcome, one.report.rank) for key, one in repairs.items()} == {
+        "u_1_0": (Outcome.PASSED, 1),
+        "u_2_0": (Outcome.PASSED, 0),
+    }
+    assert queue.log[0] == ("u", "running") and queue.log[-1] == ("u", "finished")
+    assert queue.log[-2] == (("u_2_0", "u_1_0"), "rows")
+    assert set(queue.rows) == {"u_0_0", "u_1_0", "u_2_0", "u_3_0"}
+    row = repairs["u_2_0"].row
+    assert bytes(row.text.response_ids[:-1]).startswith(b"<think>mended</think>")
+    assert row.text.log_probs == [-0.5] * len(row.text.response_ids)
+    assert row.input_ids.tolist() == [81, *row.text.response_ids]
+    assert row.position_ids.shape == (4, len(row.input_ids))
+    assert (row.reward, row.min_global_steps, row.max_global_steps) == (1.0, 7, 8)
+    # The stored row itself is untouched.
+    assert queue.rows["u_2_0"]["responses"].tolist() == WRONG
+    assert queue.extra("u_2_0")["reward_extra_info"]["acc"] == 0.0
+    assert all(DECODED_AT in queue.extra(key) for key in queue.rows)
+
+
+def test_a_repair_is_routed_as_its_failure_and_asked_in_ids(queue):
+    server = Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED)
+    care = CareConfig(rgr=RgrConfig(template="Again.", temperature=0.6, top_p=0.95, max_tokens=50))
+    run(server, care)
+    (request,) = server.repairs
+    assert request.id == "r-1"
+    assert request.prompt == [81, *b"<think>so", *b"\nAgain.\n"]
+    assert request.params == {"temperature": 0.6, "top_p": 0.95, "logprobs": True, "max_tokens": 50}
+    assert request.media["image_data"] == ["picture"]
+
+
+def test_without_overrides_the_rollouts_sampling_settings_hold(queue):
+    server = Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED)
+    run(server, logprobs=False)
+    assert server.repairs[0].params["temperature"] == 1.0
+    assert repairs_in(queue)["u_1_0"].row.text.log_probs is None
+
+
+def test_validation_is_verls_own(queue):
+    server = Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED)
+    run(server, validate=True)
+    assert len(server.requests) == 4 and not repairs_in(queue)
+    assert not any(DECODED_AT in queue.extra(key) for key in queue.rows)
+
+
+@pytest.mark.parametrize("rollouts", [[RIGHT] * 4, [WRONG] * 4])
+def test_only_mixed_groups_are_repaired(queue, rollouts):
+    server = Server(rollouts, MENDED)
+    run(server)
+    assert not server.repairs and not repairs_in(queue)
+    assert queue.log[-1] == ("u", "finished")
+
+
+@pytest.mark.parametrize(("candidates", "expected"), [(1, 1), (2, 2), ("all", 3)])
+def test_candidates_are_limited(queue, candidates, expected):
+    server = Server([RIGHT, WRONG, FAR, WRONG], MENDED)
+    run(server, CareConfig(rgr=RgrConfig(candidates=candidates)))
+    assert len(server.repairs) == len(repairs_in(queue)) == expected
+
+
+def test_a_failure_without_room_is_passed_over_and_counted(queue):
+    """The likest failure has a longer rationale than fits together with the cue and a repair."""
+    long = response("6", "so " * 60)
+    server = Server([RIGHT, long, FAR, RIGHT], MENDED)
+    care = CareConfig(rgr=RgrConfig(candidates=1, target="continue"))
+    run(server, care, limits=LengthLimits(response=200, model=900))
+    outcomes = {key: one.report.outcome for key, one in repairs_in(queue).items()}
+    assert outcomes == {"u_1_0": Outcome.OVER_BUDGET, "u_2_0": Outcome.PASSED}
+    assert len(server.repairs) == 1
+
+
+def test_a_repair_that_is_wrong_again_is_kept(queue):
+    run(Server([RIGHT, WRONG, RIGHT, RIGHT], [*b"mended</think><answer>8</answer>", 256]))
+    (repair,) = repairs_in(queue).values()
+    assert (repair.report.outcome, repair.row.reward) == (Outcome.FAILED, 0.0)
+
+
+def test_a_repair_whose_verification_errs_is_discarded(queue):
+    run(Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED), broken_verifier=True)
+    (repair,) = repairs_in(queue).values()
+    assert (repair.report.outcome, repair.row, repair.report.tokens) == (Outcome.DISCARDED, None, len(MENDED))
+
+
+def test_an_empty_repair_is_discarded(queue):
+    run(Server([RIGHT, WRONG, RIGHT, RIGHT], []))
+    (repair,) = repairs_in(queue).values()
+    assert (repair.report.outcome, repair.report.tokens) == (Outcome.DISCARDED, 0)
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_failing_request_costs_only_the_repair(queue, caplog):
+    with caplog.at_level(logging.WARNING):
+        run(Server([RIGHT, WRONG, RIGHT, RIGHT], RuntimeError("the server is gone")))
+    (repair,) = repairs_in(queue).values()
+    assert repair.report.outcome is Outcome.FAILED_REQUEST
+    assert queue.log[-1] == ("u", "finished") and len(queue.rows) == 4
+    assert "the server is gone" in caplog.text
+
+
+def test_a_repair_that_hangs_is_given_up(queue, monkeypatch):
+    monkeypatch.setattr(rgr_worker, "REPAIR_TIMEOUT_S", 0.05)
+    run(Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED, delay=30.0))
+    (repair,) = repairs_in(queue).values()
+    assert repair.report.outcome is Outcome.FAILED_REQUEST
+    assert 0.05 <= repair.report.seconds < 5.0
+    assert queue.log[-1] == ("u", "finished")
+
+
+def test_a_fault_of_the_stage_itself_is_logged_and_the_group_goes_on(queue, caplog, monkeypatch):
+    monkeypatch.setattr(Picker, "candidates", lambda self, siblings: 1 / 0)
+    run(Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED))
+    assert queue.log[-1] == ("u", "finished")
+    assert "CARE could not repair a group" in caplog.text and "ZeroDivisionError" in caplog.text
+
+
+def test_a_sibling_that_fails_last_does_not_cost_the_others_their_repairs(queue):
+    """Session 0 answers last; verl then publishes the group as failed, which is its own rule."""
+    server = Server([RuntimeError("one rollout died"), WRONG, RIGHT, RIGHT], MENDED)
+    run(server)
+    assert list(repairs_in(queue)) == ["u_1_0"]
+    assert queue.log[-1] == ("u", "failure")
+
+
+def test_tool_turns_are_not_repaired(queue, monkeypatch):
+    async def with_tool(self, sampling_params, session_id, **kwargs):
+        output = await run_loop(self, sampling_params, session_id, **kwargs)
+        return output.model_copy(update={"response_mask": [0, *output.response_mask[1:]]})
+
+    run_loop = Loop.run
+    monkeypatch.setattr(Loop, "run", with_tool)
+    server = Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED)
+    run(server)
+    assert not server.repairs
+
+
+def test_two_prompts_at_once_do_not_mix(queue):
+    async def both():
+        worker = Worker(Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED), CareConfig())
+        prompts = [{"uid": uid, "agent_name": "single", "global_steps": 7, "raw_prompt": []} for uid in ("u", "v")]
+        params = {"temperature": 1.0, "logprobs": True}
+        trajectories = [{"validate": False}, {"validate": True}]
+        tasks = (worker._run_prompt(p, params, t) for p, t in zip(prompts, trajectories, strict=True))
+        await asyncio.gather(*tasks)
+
+    asyncio.run(both())
+    assert list(repairs_in(queue)) == ["u_1_0"]

@@ -1,0 +1,205 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""RGR in the trainer: choose one repaired failure per group by the true embeddings, and put its repair in its place.
+
+It runs between the log-prob pass over the original rows, which the embeddings come from, and everything that follows.
+The batch keeps its keys, its size and its order; a second, small log-prob pass covers the replaced rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import torch
+
+from recipe.care.config import CareConfig
+from recipe.care.regions import find_regions
+from recipe.care.representative import Outcome, choose_representatives, rgr_metrics
+from recipe.care.token_bytes import TokenizerLike
+from verl_ext.engine import POOL_MASK
+from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow
+from verl_ext.rollouts import Tag, read_extra_fields, read_log_probs, read_rollouts, read_rows, write_rows
+from verl_ext.step import Repairs, Selectable, select
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from transfer_queue import KVBatchMeta
+
+logger = logging.getLogger(__name__)
+
+MANAGER = "verl_ext.rgr_worker.CareAgentLoopManager"
+
+
+def install_manager(config: DictConfig) -> None:
+    """Let the agent-loop workers of this run repair failures, unless the user chose workers of their own."""
+    from omegaconf import open_dict
+
+    agent = config.actor_rollout_ref.rollout.agent
+    chosen = agent.get("agent_loop_manager_class")
+    if chosen is None:
+        with open_dict(agent):
+            agent.agent_loop_manager_class = MANAGER
+    elif chosen != MANAGER:
+        logger.warning(
+            f"actor_rollout_ref.rollout.agent.agent_loop_manager_class={chosen} is kept; unless it derives from "
+            f"{MANAGER}, no failure is repaired. Set +algorithm.care.rgr.enable=false if that is meant."
+        )
+
+
+class PassPlan(NamedTuple):
+    """The rows of a log-prob pass over some rows of a batch, filled up to what verl's workers can share out."""
+
+    rows: list[int]
+    micro_batch: int
+
+
+def plan_pass(rows: Sequence[int], tags: Sequence[Tag], ranks: int, largest_micro_batch: int | None) -> PassPlan:
+    """Fill ``rows`` up so that every rank gets equally many, in equal micro-batches.
+
+    Args:
+        rows: The rows that need the pass, at least one.
+        tags: The tags of all rows of the batch; the shortest of the others, real ones first, fill up.
+        ranks: Data-parallel ranks.
+        largest_micro_batch: Rows of a micro-batch on one rank; None if verl sizes them by tokens.
+    """
+    per_rank = -(-len(rows) // ranks)
+    micro_batch = min(per_rank, largest_micro_batch or per_rank)
+    per_rank = -(-per_rank // micro_batch) * micro_batch
+    wanted = set(rows)
+    others = [row for row in range(len(tags)) if row not in wanted]
+    others.sort(key=lambda row: (bool(tags[row].get("is_padding", False)), cast(int, tags[row]["seq_len"])))
+    return PassPlan([*rows, *others[: per_rank * ranks - len(rows)]], micro_batch)
+
+
+class StepRepairs:
+    """The repairs of the rows of one step."""
+
+    def __init__(self, batch: KVBatchMeta, tokenizer: TokenizerLike, care: CareConfig) -> None:
+        self.care = care
+        self.rollouts = read_rollouts(batch, care.positive_threshold)
+        self.extra_fields = read_extra_fields(batch)
+        # A padding row is a copy of a real one, its repair included.
+        self.candidates = [
+            CandidateRepair.unpacked(extra[REPAIR]) if REPAIR in extra and not tag.get("is_padding", False) else None
+            for tag, extra in zip(batch.tags, self.extra_fields, strict=True)
+        ]
+        self.reports = [None if one is None else one.report for one in self.candidates]
+        regions = find_regions(
+            self.rollouts.response_ids, self.rollouts.response_mask, tokenizer, care.regions.include_tags
+        )
+        self.originals = Selectable.of(self.rollouts, regions, care)
+        result = select(self.rollouts, self.originals, care)
+        self.chosen = choose_representatives(result, self.rollouts.group, self.originals.embeddings, self.reports)
+
+    @property
+    def replaced(self) -> list[int]:
+        """Rows that take the text of their repair."""
+        return [row for row in self.chosen.rows if self._takes_text(row)]
+
+    def _takes_text(self, row: int) -> bool:
+        report = self.reports[row]
+        return report is not None and (report.outcome is Outcome.PASSED or self.care.rgr.on_fail == "reflected")
+
+    def write(self, batch: KVBatchMeta) -> None:
+        """Replace the texts of the chosen rows, and take the repairs out of every row that carries some."""
+        replaced = set(self.replaced)
+        tidy = [row for row, extra in enumerate(self.extra_fields) if REPAIR in extra and row not in replaced]
+        write_rows(batch, [batch.keys[row] for row in tidy], [{"extra_fields": self._plain_extra(row)} for row in tidy])
+        keys = [batch.keys[row] for row in self.replaced]
+        fields = [self._fields(row) for row in self.replaced]
+        write_rows(batch, keys, fields, [self._tags(batch.tags[row], row) for row in self.replaced])
+
+    def _replacement(self, row: int) -> ReplacementRow:
+        candidate = self.candidates[row]
+        assert candidate is not None and candidate.row is not None
+        return candidate.row
+
+    def _plain_extra(self, row: int) -> dict[str, object]:
+        return {name: value for name, value in self.extra_fields[row].items() if name != REPAIR}
+
+    def _fields(self, row: int) -> dict[str, object]:
+        new = self._replacement(row)
+        mask_T = torch.tensor(new.text.response_mask, dtype=torch.int64)
+        rewards_T = torch.zeros(len(mask_T))
+        rewards_T[-1] = new.reward
+        fields: dict[str, object] = {
+            "responses": torch.tensor(new.text.response_ids, dtype=torch.int64),
+            "response_mask": mask_T,
+            "loss_mask": mask_T,
+            "input_ids": new.input_ids,
+            "position_ids": new.position_ids,
+            "rm_scores": rewards_T,
+            "extra_fields": {**self._plain_extra(row), "reward_extra_info": dict(new.reward_extra_info)},
+        }
+        if new.text.log_probs is not None:
+            fields["rollout_log_probs"] = torch.tensor(new.text.log_probs, dtype=torch.float32)
+        if self.rollouts.think_embeddings is not None:
+            # Nobody pools again, but the field must stay as long as the response.
+            fields[POOL_MASK] = mask_T
+        return fields
+
+    def _tags(self, tags: Tag, row: int) -> dict[str, object]:
+        new = self._replacement(row)
+        changed: dict[str, object] = {
+            "response_len": len(new.text.response_ids),
+            "seq_len": len(new.input_ids),
+        }
+        for name, pick, version in (
+            ("min_global_steps", min, new.min_global_steps),
+            ("max_global_steps", max, new.max_global_steps),
+        ):
+            if version is not None and tags.get(name) is not None:
+                changed[name] = pick(cast(int, tags[name]), version)
+        return changed
+
+    def result(self, batch: KVBatchMeta) -> Repairs:
+        """What the advantages need to know."""
+        repaired_B = torch.zeros(len(batch), dtype=torch.bool)
+        repaired_B[self.chosen.rows] = True
+        return Repairs(list(batch.keys), repaired_B, self.originals)
+
+    def metrics(self, mismatch: float) -> dict[str, float]:
+        """The metrics under ``care/rgr/``."""
+        decoded = [cast(float, extra[DECODED_AT]) for extra in self.extra_fields if DECODED_AT in extra]
+        return rgr_metrics(self.reports, self.chosen, len(self.replaced), max(decoded, default=0.0), mismatch)
+
+
+def refresh_log_probs(
+    batch: KVBatchMeta, rows: Sequence[int], plan: PassPlan, compute: Callable[[KVBatchMeta], KVBatchMeta]
+) -> float:
+    """Recompute the old log-probabilities of ``rows`` and of no other.
+
+    Args:
+        batch: The step's rows.
+        rows: Rows whose text was replaced.
+        plan: ``plan_pass`` for them.
+        compute: verl's own log-prob pass, which writes what it finds.
+
+    Returns:
+        The mean ``|old - sampled|`` log-probability over the trained tokens of ``rows``.
+    """
+    part = batch.select_keys([batch.keys[row] for row in plan.rows])
+    part.extra_info["micro_batch_size_per_gpu"] = plan.micro_batch
+    fill = part.keys[len(rows) :]
+    kept = read_rows(batch.select_keys(fill), "old_log_probs") if fill else []
+    compute(part)
+    # The same numbers up to rounding, which depends on who shares a micro-batch: rows that were filled in keep theirs.
+    write_rows(batch, fill, [{"old_log_probs": logp} for logp in kept])
+    old_BT, sampled_BT, mask_BT = read_log_probs(batch.select_keys(part.keys[: len(rows)]))
+    if sampled_BT is None:
+        return 0.0
+    apart_BT = (old_BT - sampled_BT).abs() * mask_BT
+    return float(apart_BT.sum() / mask_BT.sum().clamp(min=1))
