@@ -23,6 +23,7 @@ import pytest
 import torch
 
 from recipe.care.config import CareConfig
+from recipe.care.representative import Representatives, rgr_metrics
 from verl_ext.rollouts import Rollouts
 from verl_ext.step import compute_step
 
@@ -67,7 +68,8 @@ def test_metrics_page_lists_what_a_step_emits():
     table = re.findall(r"^\| `(care/[\w/<>]+)` \|", _page("metrics.md"), re.M)
     assert len(table) == len(set(table))
     emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
-    assert {name for name in table if not name.startswith("care/rgr/")} == emitted
+    emitted |= rgr_metrics([None], Representatives([], 0, 0, 0), 0, 0.0, 0.0).keys()
+    assert set(table) == emitted
 
 
 class _Tokenizer:
