@@ -143,7 +143,7 @@ def test_mentioned_settings_exist(page):
 def test_example_settings_are_accepted(page):
     """What one code span or line sets together is a valid configuration."""
     for example in re.split(r"`|(?<!\\)\n", page.read_text()):
-        settings = re.findall(r"\+algorithm\.care\.([\w.]+)=([\w.]+\w)", example)
+        settings = re.findall(r"\+algorithm\.care\.([\w.]+)=([\w.]*\w)", example)
         CareConfig.from_omegaconf(OmegaConf.from_dotlist([f"{key}={value}" for key, value in settings]))
 
 
