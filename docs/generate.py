@@ -33,6 +33,7 @@ from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
 from recipe.care.regions import REGION_METRICS
 from recipe.care.report import METRICS
+from recipe.care.representative import RGR_METRICS
 from verl_ext.step import STEP_METRICS
 
 DOCS = Path(__file__).parent
@@ -118,6 +119,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "regions": lambda: _settings("regions"),
     "rgr": lambda: _settings("rgr"),
     "report": lambda: _glossary(METRICS),
+    "rgr_metrics": lambda: _glossary(RGR_METRICS),
     "region_metrics": lambda: _glossary(REGION_METRICS),
     "step": lambda: _glossary(STEP_METRICS),
 }

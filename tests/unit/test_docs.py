@@ -21,8 +21,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig
+from recipe.care.representative import Representatives, rgr_metrics
 from verl_ext.rollouts import Rollouts
 from verl_ext.step import compute_step
 
@@ -67,7 +69,8 @@ def test_metrics_page_lists_what_a_step_emits():
     table = re.findall(r"^\| `(care/[\w/<>]+)` \|", _page("metrics.md"), re.M)
     assert len(table) == len(set(table))
     emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
-    assert {name for name in table if not name.startswith("care/rgr/")} == emitted
+    emitted |= rgr_metrics([None], Representatives([], 0, 0, 0), 0, 0.0, 0.0).keys()
+    assert set(table) == emitted
 
 
 class _Tokenizer:
@@ -134,6 +137,14 @@ def test_mentioned_settings_exist(page):
         for part in key.split("."):
             assert hasattr(node, part), f"algorithm.care.{key} in {page.name}"
             node = getattr(node, part)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *SCRIPTS], ids=lambda page: page.name)
+def test_example_settings_are_accepted(page):
+    """What one code span or line sets together is a valid configuration."""
+    for example in re.split(r"`|(?<!\\)\n", page.read_text()):
+        settings = re.findall(r"\+algorithm\.care\.([\w.]+)=([\w.]*\w)", example)
+        CareConfig.from_omegaconf(OmegaConf.from_dotlist([f"{key}={value}" for key, value in settings]))
 
 
 def test_every_page_is_linked_from_the_readme():

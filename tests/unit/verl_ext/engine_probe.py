@@ -1,0 +1,312 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""verl's real FSDP engine on a tiny model, in a process of its own: ``engine_probe.py FAMILY FOLDER``.
+
+verl patches transformers' classes for the whole process, so the plain model's answers are taken first. Prints one JSON
+object on the last line: what was measured, by case. ``test_engine.py`` says what it should be.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+torch.set_num_threads(1)
+
+PROMPT_IMAGE = (True, False, True, True, False, True)
+RESPONSES = (
+    "<think>4 squares. 4+6=10</think>\n<answer>10</answer>",
+    "<think>2</think><answer>3</answer>",
+    "7",
+    "<think>3 squares and then some more words</think>\n<answer>9</answer>",
+    "",
+    "<think>1+1=2",
+)
+"""The fifth row's response is a single token that is not pooled."""
+
+
+def make_rows(processor, questions):
+    """Prompt + response of each row, and the mask of the response tokens to pool: every other one."""
+    from recipe.tiny.prompts import chat
+
+    rows = []
+    for question, with_image, response in zip(questions, PROMPT_IMAGE, RESPONSES, strict=True):
+        messages = chat(question)
+        if not with_image:
+            messages = [{"role": "user", "content": question.question}]
+        text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        inputs = dict(processor(text=[text], images=[question.image] if with_image else None, return_tensors="pt"))
+        ids = processor.tokenizer(response)["input_ids"] + [processor.tokenizer.eos_token_id]
+        response_ids = torch.tensor(ids)
+        prompt_len = inputs["input_ids"].shape[1]
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], response_ids[None]], dim=1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        types = inputs.pop("mm_token_type_ids", torch.zeros(1, prompt_len, dtype=torch.long))
+        inputs["mm_token_type_ids"] = torch.cat([types, torch.zeros(1, len(ids), dtype=types.dtype)], dim=1)
+        pool = torch.arange(len(ids)) % 2 if response else torch.zeros(len(ids), dtype=torch.long)
+        rows.append({"inputs": inputs, "prompt_len": prompt_len, "response_ids": response_ids, "pool": pool})
+    return rows
+
+
+@torch.no_grad()
+def plain_answers(model, rows):
+    """Pooled last hidden states and response log-probs of the plain model, one row at a time."""
+    model.eval()
+    pooled, log_probs = [], []
+    for row in rows:
+        output = model(**row["inputs"], output_hidden_states=True)
+        hidden, start = output.hidden_states[-1][0], row["prompt_len"]
+        chosen = hidden[start:][row["pool"] == 1]
+        pooled.append(chosen.mean(dim=0) if len(chosen) else torch.zeros(hidden.shape[-1]))
+        logits = output.logits[0, start - 1 : -1].float()
+        log_probs.append(logits.log_softmax(-1).gather(-1, row["response_ids"][:, None])[:, 0])
+    return torch.stack(pooled), log_probs
+
+
+def make_adapter(base, folder):
+    """A saved LoRA adapter that changes the model, and the plain model with it merged in."""
+    from peft import LoraConfig, get_peft_model
+
+    from recipe.tiny.models import load
+
+    model, _ = load(base)
+    tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=r".*language_model.*(q_proj|up_proj)"))
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, parameter in tuned.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    tuned.save_pretrained(folder)
+    return tuned.merge_and_unload()
+
+
+def make_engine(base, strategy, checkpointing=False, adapter=None, packed=False, pad_to_length=False):
+    """The engine verl would build for the actor."""
+    from verl.trainer.config import CheckpointConfig
+    from verl.workers.config import FSDPEngineConfig, FSDPOptimizerConfig, HFModelConfig
+    from verl.workers.engine import EngineRegistry
+
+    model_config = HFModelConfig(
+        path=str(base),
+        use_remove_padding=packed,
+        enable_gradient_checkpointing=checkpointing,
+        override_config={"attn_implementation": "eager"},
+        lora_rank=4 if adapter else 0,
+        lora_adapter_path=str(adapter) if adapter else None,
+    )
+    precision = {"param_dtype": "fp32", "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+    engine_config = FSDPEngineConfig(
+        strategy=strategy, mixed_precision=precision, use_torch_compile=False, pad_to_length=pad_to_length
+    )
+    engine = EngineRegistry.new(
+        model_type="language_model",
+        backend=strategy,
+        model_config=model_config,
+        engine_config=engine_config,
+        optimizer_config=FSDPOptimizerConfig(lr=1e-3, total_training_steps=10),
+        checkpoint_config=CheckpointConfig(),
+    )
+    engine.initialize()
+    return engine
+
+
+def make_batch(rows, processor, micro_rows=None, tokens=None, request=False, packed=False):
+    """The batch a verl worker receives: jagged fields, position ids with the text's own as the first of four."""
+    from verl.utils import tensordict_utils as tu
+
+    def jagged(tensors):
+        return torch.nested.as_nested_tensor(tensors, layout=torch.jagged)
+
+    fields, positions, images = {"input_ids": [], "loss_mask": [], "responses": [], "pool": []}, [], []
+    for row in rows:
+        inputs = row["inputs"]
+        ids = inputs["input_ids"]
+        rope = {key: inputs[key] for key in ("image_grid_thw", "mm_token_type_ids") if key in inputs}
+        vision, _ = processor.get_rope_index(input_ids=ids, attention_mask=torch.ones_like(ids), **rope)
+        positions.append(torch.cat([torch.arange(ids.shape[1])[None], vision[:, 0]]))
+        images.append({key: inputs[key] for key in ("pixel_values", "image_grid_thw") if key in inputs} or None)
+        fields["input_ids"].append(ids[0])
+        fields["loss_mask"].append((torch.arange(ids.shape[1]) >= row["prompt_len"]).long())
+        fields["responses"].append(row["response_ids"])
+        fields["pool"].append(row["pool"])
+    settings = {"temperature": 1.0, "pad_mode": "no_padding", "use_remove_padding": packed, "calculate_entropy": False}
+    settings |= {"use_dynamic_bsz": tokens is not None, "max_token_len_per_gpu": tokens}
+    settings["micro_batch_size_per_gpu"] = micro_rows
+    if request:
+        settings["care_think_embeddings"] = True
+    batch = tu.get_tensordict(
+        {
+            "input_ids": jagged(fields["input_ids"]),
+            "loss_mask": jagged(fields["loss_mask"]),
+            "responses": jagged(fields["responses"]),
+            "care_pool_mask": jagged(fields["pool"]),
+            "position_ids": jagged(positions),
+            "multi_modal_inputs": images,
+        },
+        non_tensor_dict={key: value for key, value in settings.items() if value is not None},
+    )
+    return batch
+
+
+def response_log_probs(output, rows):
+    """Log-probs verl gives for a whole row, cut to its response: entry ``i`` predicts token ``i + 1``."""
+    whole = list(output["log_probs"].unbind())
+    return [row_lp[row["prompt_len"] - 1 : -1] for row_lp, row in zip(whole, rows, strict=True)]
+
+
+def infer(engine, batch):
+    """What the worker does for the old-log-prob pass."""
+    with engine.eval_mode():
+        return engine.infer_batch(batch)["model_output"]
+
+
+def loss_of(model_output, data, dp_group=None):
+    """Mean log-prob of the whole rows, with a metric; any differentiable loss does."""
+    values = model_output["log_probs"].values()
+    return -values.mean(), {"keys": sorted(model_output)}
+
+
+def weights_of(engine):
+    """Sum and sum of squares of all weights after a step, exactly."""
+    total = [0.0, 0.0]
+    for parameter in engine.module.parameters():
+        value = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
+        total[0] += value.double().sum().item()
+        total[1] += value.double().square().sum().item()
+    return total
+
+
+def train(engine, batch):
+    """One optimizer step: loss, gradient norm, output keys and the weights after it."""
+    with engine.train_mode():
+        output = engine.train_batch(batch, loss_function=loss_of)
+    norm = float(output["metrics"]["grad_norm"])
+    return {
+        "loss": output["loss"],
+        "grad_norm": norm,
+        "keys": output["metrics"]["keys"],
+        "weights": weights_of(engine),
+        "output": sorted(output["model_output"]),
+    }
+
+
+def largest(first, second):
+    """Largest absolute difference over pairs of tensors."""
+    return max((one - two).abs().max().item() for one, two in zip(first, second, strict=True))
+
+
+def hooks_on(engine):
+    """Forward hooks left on the final norm."""
+    from verl_ext.think_embeddings import find_final_norm
+
+    return len(find_final_norm(engine.module)._forward_hooks)
+
+
+def inference_case(engine, rows, processor, expected, layouts, packed=False):
+    """Every layout of micro-batches, with and without the request."""
+    embeddings, log_probs = expected
+    case = {"hooks_before": hooks_on(engine)}
+    for name, layout in layouts.items():
+        silent = infer(engine, make_batch(rows, processor, **layout, packed=packed))
+        asked = infer(engine, make_batch(rows, processor, **layout, request=True, packed=packed))
+        case[name] = {
+            "silent_keys": sorted(silent),
+            "asked_keys": sorted(asked),
+            "shape": list(torch.stack(asked["think_embeddings"].unbind()).shape),
+            "embedding_error": largest(asked["think_embeddings"].unbind(), embeddings),
+            "log_prob_error": largest(response_log_probs(asked, rows), log_probs),
+            "log_probs_identical": bool(torch.equal(silent["log_probs"].values(), asked["log_probs"].values())),
+            "empty_row_is_zero": not asked["think_embeddings"].unbind()[4].any(),
+        }
+    case["hooks_after"] = hooks_on(engine)
+    return case
+
+
+# verl 0.9.1 beside transformers 5.10 cannot run a Qwen2.5-VL micro-batch without any image, so each has one.
+LAYOUTS = {
+    "one": {"micro_rows": 6},
+    "fixed": {"micro_rows": 2},
+    "halves": {"micro_rows": 3},
+    "dynamic": {"tokens": 160},
+}
+
+
+def main(family, folder):
+    """Run every case."""
+    from recipe.tiny.dataset import draw, rng_for
+    from recipe.tiny.models import load
+    from recipe.tiny.prepare import BaseSettings, prepare_base
+    from recipe.tiny.tasks import TASKS
+
+    base, adapter = folder / "base", folder / "adapter"
+    prepare_base(base, BaseSettings(family, "count_add", seed=0))
+    model, plain_processor = load(base)
+    rows = make_rows(plain_processor, draw(TASKS["count_add"], len(RESPONSES), rng_for(0, "engine"), set()))
+    expected = plain_answers(model, rows)
+    expected_tuned = plain_answers(make_adapter(base, adapter), rows)
+
+    import verl  # noqa: F401  (the plugin, as in a run)
+    from verl.utils.tokenizer import hf_processor
+    from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
+
+    from verl_ext.engine import ThinkEmbeddingMixin
+
+    torch.distributed.init_process_group("cpu:gloo", init_method=f"file://{folder}/rendezvous", rank=0, world_size=1)
+    # torch lets FSDP1 broadcast its initial weights from accelerators only; gloo can, and there is one rank.
+    torch.distributed.fsdp._init_utils._check_module_states_for_sync_module_states = lambda states: None
+    processor = hf_processor(str(base))
+    results = {
+        "rows_differ": largest(expected[0][:1], expected[0][1:2]),
+        "adapter_matters": largest(expected[0], expected_tuned[0]),
+    }
+    cases = {
+        "fsdp": ({"strategy": "fsdp"}, expected),
+        "fsdp2": ({"strategy": "fsdp2"}, expected),
+        "fsdp2_checkpointing": ({"strategy": "fsdp2", "checkpointing": True}, expected),
+        "fsdp_lora": ({"strategy": "fsdp", "adapter": adapter}, expected_tuned),
+        "fsdp2_lora": ({"strategy": "fsdp2", "adapter": adapter, "checkpointing": True}, expected_tuned),
+    }
+    for name, (settings, answers) in cases.items():
+        engine = make_engine(base, **settings)
+        assert isinstance(engine, ThinkEmbeddingMixin), type(engine).__mro__
+        results[name] = inference_case(engine, rows, processor, answers, LAYOUTS)
+        if "lora" in name:
+            with engine.disable_adapter():
+                results[name]["adapter_off"] = inference_case(
+                    engine, rows, processor, expected, {"fixed": LAYOUTS["fixed"]}
+                )
+
+    for strategy in ("fsdp", "fsdp2"):
+        steps = {}
+        for who in ("stock", "silent", "asked"):
+            engine = make_engine(base, strategy)
+            if who == "stock":
+                engine.__class__ = FSDPEngineWithLMHead
+            steps[who] = train(engine, make_batch(rows, processor, micro_rows=2, request=who == "asked"))
+        results[f"{strategy}_step"] = steps
+
+    # For Qwen2.5-VL verl replaces the attention by one that needs flash-attn; Qwen3-VL's own tells packed rows apart.
+    if family == "qwen3_vl":
+        engine = make_engine(base, "fsdp2", packed=True)
+        results["packed"] = inference_case(engine, rows, processor, expected, LAYOUTS, packed=True)
+        engine = make_engine(base, "fsdp2", packed=True, pad_to_length=True)
+        layouts = {"one": LAYOUTS["one"], "dynamic": LAYOUTS["dynamic"]}
+        results["packed_to_length"] = inference_case(engine, rows, processor, expected, layouts, packed=True)
+    return results
+
+
+if __name__ == "__main__":
+    found = main(sys.argv[1], Path(sys.argv[2]))
+    print(json.dumps(found))
