@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,6 +27,8 @@ from verl_ext import hooks
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+logger = logging.getLogger(__name__)
 
 ESTIMATOR = "care"
 EMBEDDING_SELECTORS = ("nearest", "mixed", "farthest")
@@ -72,7 +75,7 @@ def validate_run(config: DictConfig) -> CareConfig:
     if needs_embeddings(care):
         _check_embeddings(config, care)
     if care.rgr.enable:
-        _check_repairs(config)
+        _check_repairs(config, care)
     return care
 
 
@@ -119,7 +122,7 @@ def _check_embeddings(config: DictConfig, care: CareConfig) -> None:
         _refuse("actor_rollout_ref.actor.strategy", strategy, remedy)
 
 
-def _check_repairs(config: DictConfig) -> None:
+def _check_repairs(config: DictConfig, care: CareConfig) -> None:
     """A repair replaces a row's tokens; what verl recorded token by token of the rollout would no longer fit."""
     off = "set it to false, or switch repairs off with +algorithm.care.rgr.enable=false"
     if config.actor_rollout_ref.rollout.get("enable_rollout_routing_replay", False):
@@ -129,6 +132,13 @@ def _check_repairs(config: DictConfig) -> None:
     distillation = config.get("distillation")
     if distillation is not None and distillation.get("enabled", False):
         _refuse("distillation.enabled", True, f"repaired rows have no teacher log-probabilities; {off}")
+    correction = config.algorithm.get("rollout_correction")
+    if correction is not None and correction.get("bypass_mode", False) and care.rgr.target == "rewrite":
+        logger.warning(
+            "algorithm.rollout_correction.bypass_mode=true takes the sampled log-probabilities for the old ones; those "
+            "of a repair were sampled after the failed rationale and the cue, which algorithm.care.rgr.target=rewrite "
+            "leaves out of the row. Set +algorithm.care.rgr.target=continue, whose rows keep both."
+        )
 
 
 def install(verl_config: ModuleType) -> None:

@@ -111,3 +111,11 @@ def test_what_is_recorded_per_token_of_the_rollout_is_refused(override):
     with pytest.raises(CareConfigError, match=r"algorithm\.care\.rgr\.enable=false"):
         validate_run(compose([*BASE, override]))
     assert validate_run(compose([*BASE, override, "+algorithm.care.rgr.enable=false"])).k == 4
+
+
+def test_bypass_mode_trains_a_rewritten_row_against_numbers_of_another_context(caplog):
+    bypass = [*BASE, "+algorithm.care.selector=lexical", "algorithm.rollout_correction.bypass_mode=True"]
+    validate_run(compose([*bypass, "+algorithm.care.rgr.target=continue"]))
+    assert not caplog.records
+    validate_run(compose(bypass))
+    assert "algorithm.care.rgr.target=continue" in caplog.text
