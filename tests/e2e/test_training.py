@@ -80,6 +80,7 @@ def test_group_log_agrees_with_verls_dump(reference):
             assert row["acc"] == 0.0 and row["advantage"] <= 0
 
 
+@pytest.mark.extra
 def test_two_ranks_select_the_same(reference, run_demo, tmp_path):
     """The same rollouts, replayed on two data-parallel ranks, give the same roles and advantages."""
     cache = reference.folder / "rollout_cache"
@@ -103,6 +104,7 @@ def _by_text(run) -> Counter:
     )
 
 
+@pytest.mark.extra
 def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, run_demo, tmp_path):
     process, run = start_demo(tmp_path, "trainer.save_freq=1", STEPS=str(STEPS))
     _wait_for_step(process, run, step=2)
