@@ -115,14 +115,10 @@ TINY = {
     ],
 }
 
-IN_CI = ("lora",)
-"""The others take CI past its time; ``pytest -m extra tests/e2e`` runs them."""
-
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.e2e if name in IN_CI else pytest.mark.extra) for name in TINY]
-)
+@pytest.mark.extra
+@pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
     overrides = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1", *TINY[name]]
     # verl 0.9.1's separate_async trainer passes flush= to a logger at INFO, which raises; docs/troubleshooting.md.
