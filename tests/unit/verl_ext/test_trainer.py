@@ -1,0 +1,225 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The two steps a CARE-aware trainer extends, around verl's own, over a real TransferQueue."""
+
+import json
+
+import pytest
+import torch
+from tensordict import TensorDict
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+from verl.trainer.ppo.v1.trainer_base import PPOTrainer
+
+from recipe.care.errors import CareConfigError
+from verl_ext.dry_run import compose
+from verl_ext.rollouts import read_rows
+from verl_ext.trainer import CareTrainerMixin
+
+_SYMBOLS = bytes_to_unicode()
+PROMPT = 3
+TEXTS = {
+    "p_0_0": ("<think>ab</think><answer>1</answer>", 1.0),
+    "p_1_0": ("<think>abc</think><answer>2</answer>", 0.0),
+    "p_2_0": ("<think>z</think><answer>3</answer>", 0.0),
+    "pad0_0_0": ("x", 0.0),
+}
+NEAR = {"p_0_0": [1.0, 0.0], "p_1_0": [0.0, 1.0], "p_2_0": [0.9, 0.1], "pad0_0_0": [0.0, 0.0]}
+CARE = [
+    "algorithm.adv_estimator=care",
+    "+algorithm.care.k=1",
+    "+algorithm.care.m=1",
+    "+algorithm.care.regions.enable=false",
+    "+algorithm.care.rgr.enable=false",
+]
+
+
+class Bytes:
+    """A tokenizer whose tokens are bytes."""
+
+    def get_vocab(self):
+        return {_SYMBOLS[byte]: byte for byte in range(256)}
+
+    def decode(self, token_ids, skip_special_tokens=False):
+        return bytes(token_ids).decode(errors="replace")
+
+
+class Stock(PPOTrainer):
+    """verl's trainer without its start-up, which needs a cluster; the methods under test are verl's own."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def __getattr__(self, name):
+        raise AttributeError(name)
+
+
+Stock.__abstractmethods__ = frozenset()
+
+
+class CareAware(CareTrainerMixin, Stock):
+    """As the plugin derives it."""
+
+
+class Workers:
+    """Stands in for the remote workers: writes what the log-prob pass writes, and notes what it was asked."""
+
+    def __init__(self, tq):
+        self.tq, self.requests, self.seen_fields = tq, [], []
+        self._dispatch_info = {"actor": [0]}
+
+    def compute_log_prob(self, batch):
+        self.requests.append(dict(batch.extra_info))
+        fields = ["response_mask", "care_pool_mask"]
+        data = self.tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+        self.seen_fields.append(sorted(data.keys()))
+        lengths = [PROMPT + len(mask) for mask in data["response_mask"].unbind()]
+        whole = [-0.5 - 0.01 * torch.arange(length) for length in lengths]
+        output = {name: torch.nested.as_nested_tensor(whole, layout=torch.jagged) for name in ("log_probs", "entropy")}
+        if batch.extra_info.get("care_think_embeddings"):
+            states = [torch.tensor(NEAR[key]) for key in batch.keys]
+            output["think_embeddings"] = torch.nested.as_nested_tensor(states, layout=torch.jagged)
+        fields = TensorDict(output, batch_size=len(batch))
+        return self.tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
+
+
+@pytest.fixture
+def batch(put):
+    rows = {}
+    for key, (text, acc) in TEXTS.items():
+        scores = torch.zeros(len(text))
+        scores[-1] = acc
+        rows[key] = {
+            "uid": key.rsplit("_", 2)[0],
+            "prompts": torch.zeros(PROMPT, dtype=torch.int64),
+            "responses": torch.tensor(list(text.encode())),
+            "response_mask": torch.ones(len(text), dtype=torch.int64),
+            "rm_scores": scores,
+            "rollout_log_probs": -0.6 - 0.02 * (torch.arange(len(text)) % 7),
+            "extra_fields": {"reward_extra_info": {"score": acc, "acc": acc}},
+        }
+    return put(rows, tags=[{}, {}, {}, {"is_padding": True}])
+
+
+@pytest.fixture
+def make_trainer(transfer_queue):
+    def make(cls, *overrides):
+        trainer = cls(compose([*overrides, "actor_rollout_ref.rollout.n=3"]))
+        trainer.tokenizer = Bytes()
+        trainer.actor_rollout_wg = Workers(transfer_queue)
+        trainer.global_steps = 7
+        return trainer
+
+    return make
+
+
+def run_step(trainer, batch):
+    """The two steps as verl's fit calls them."""
+    metrics = {}
+    batch = trainer._compute_old_log_prob(batch, metrics=metrics)
+    batch = trainer._compute_advantage(batch, metrics=metrics)
+    return read_rows(batch, "advantages"), metrics
+
+
+def test_care_advantages_reach_the_queue(make_trainer, batch):
+    advantages, metrics = run_step(make_trainer(CareAware, *CARE), batch)
+    # +1 for the anchor; its nearest failure by the embeddings, p_2_0, gets -1 at half scale; the rest nothing.
+    expected = {"p_0_0": 1.0, "p_1_0": 0.0, "p_2_0": -0.5, "pad0_0_0": 0.0}
+    for key, row in zip(TEXTS, advantages, strict=True):
+        torch.testing.assert_close(row, torch.full((len(TEXTS[key][0]),), expected[key]), rtol=0, atol=1e-5)
+    assert metrics["care/groups_mixed"] == 1 and metrics["care/left_out/padding"] == 1
+    assert "actor/entropy" in metrics
+
+
+def test_embeddings_are_asked_of_that_one_pass(make_trainer, batch):
+    trainer = make_trainer(CareAware, *CARE)
+    after = trainer._compute_old_log_prob(batch, metrics={})
+    assert [request.get("care_think_embeddings") for request in trainer.actor_rollout_wg.requests] == [True]
+    assert "care_think_embeddings" not in after.extra_info
+    # "<think>" is 7 bytes; p_0_0's rationale is "ab", p_1_0's "abc"; a row without one is pooled over all of it.
+    masks = [mask.nonzero().flatten().tolist() for mask in read_rows(batch, "care_pool_mask")]
+    assert masks == [[7, 8], [7, 8, 9], [7], [0]]
+
+
+@pytest.mark.parametrize("selector", ["random", "lexical"])
+def test_selectors_without_embeddings_ask_for_none(make_trainer, batch, selector):
+    trainer = make_trainer(CareAware, *CARE, f"+algorithm.care.selector={selector}")
+    advantages, _ = run_step(trainer, batch)
+    assert "care_think_embeddings" not in trainer.actor_rollout_wg.requests[0]
+    assert trainer.actor_rollout_wg.seen_fields == [["response_mask"]]
+    assert advantages[0][0] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_step_without_repairs_is_the_same_with_rgr_on(make_trainer, batch):
+    on = [*CARE[:-1], "+algorithm.care.rgr.enable=true"]
+    plain, _ = run_step(make_trainer(CareAware, *CARE), batch)
+    advantages, metrics = run_step(make_trainer(CareAware, *on), batch)
+    for one, two in zip(plain, advantages, strict=True):
+        torch.testing.assert_close(one, two)
+    assert any(name.startswith("care/rgr/") for name in metrics)
+
+
+def test_the_group_log_is_written_beside_verls_dump(make_trainer, batch, tmp_path):
+    run_step(make_trainer(CareAware, *CARE, f"trainer.rollout_data_dir={tmp_path}"), batch)
+    lines = [json.loads(line) for line in (tmp_path / "care" / "7.jsonl").read_text().splitlines()]
+    assert [(line["key"], line["role"], line["anchor"]) for line in lines] == [
+        ("p_0_0", "anchor", "p_0_0"),
+        ("p_1_0", "unused", None),
+        ("p_2_0", "hard_negative", "p_0_0"),
+    ]
+    assert [line["think_len"] for line in lines] == [2, 3, 1]
+    assert [line["response_len"] for line in lines] == [len(text) for text, _ in list(TEXTS.values())[:3]]
+
+
+def test_another_estimator_gives_verls_own_numbers(make_trainer, batch):
+    grpo = "algorithm.adv_estimator=grpo"
+    aware, stock = make_trainer(CareAware, grpo), make_trainer(Stock, grpo)
+    assert aware.care is None
+    ours, our_metrics = run_step(aware, batch)
+    theirs, their_metrics = run_step(stock, batch)
+    assert any(row.any() for row in theirs)
+    assert all(torch.equal(one, two) for one, two in zip(ours, theirs, strict=True))
+    assert our_metrics == their_metrics
+    assert aware.actor_rollout_wg.requests == stock.actor_rollout_wg.requests
+    assert aware.actor_rollout_wg.seen_fields == stock.actor_rollout_wg.seen_fields == [["response_mask"]]
+
+
+def test_another_estimator_passes_the_same_objects_through():
+    """Whatever verl hands to its methods reaches them, and what they return is returned."""
+    calls = []
+
+    class Base:
+        def __init__(self, config):
+            self.config = config
+
+        def _compute_old_log_prob(self, batch, metrics):
+            calls.append((batch, metrics))
+            return "log-probs"
+
+        def _compute_advantage(self, batch, metrics):
+            calls.append((batch, metrics))
+            return "advantages"
+
+    config = compose(["algorithm.adv_estimator=grpo"])
+    before = json.dumps(str(config))
+    trainer = type("Aware", (CareTrainerMixin, Base), {})(config)
+    batch, metrics = object(), {}
+    assert trainer._compute_old_log_prob(batch, metrics=metrics) == "log-probs"
+    assert trainer._compute_advantage(batch, metrics=metrics) == "advantages"
+    assert all(seen is batch and noted is metrics for seen, noted in calls) and len(calls) == 2
+    assert trainer.config is config and json.dumps(str(config)) == before and metrics == {}
+
+
+def test_a_bad_setting_stops_the_trainer_before_it_starts():
+    with pytest.raises(CareConfigError, match=r"algorithm\.care\.k=0"):
+        CareAware(compose([*CARE[:1], "+algorithm.care.k=0"]))
