@@ -67,6 +67,14 @@ class Rollouts:
         """(B,) True for rows that take part."""
         return torch.tensor([reason is None for reason in self.left_out], dtype=torch.bool)
 
+    @property
+    def session_order(self) -> torch.Tensor:
+        """(B,) int64 rows sorted by session and output within it, whatever order verl's balancing left them in.
+
+        CARE breaks ties by row order, and two ranks balance a batch otherwise than one does.
+        """
+        return torch.tensor(sorted(range(len(self.keys)), key=lambda row: _place_in_group(self.keys[row])))
+
 
 def read_responses(batch: KVBatchMeta) -> tuple[torch.Tensor, torch.Tensor]:
     """Fetch the response tokens of ``batch`` and their mask, as jagged (B, j) tensors."""
@@ -163,6 +171,11 @@ def read_rollouts(batch: KVBatchMeta, positive_threshold: float | None) -> Rollo
 
 def _padded(jagged: torch.Tensor) -> torch.Tensor:
     return torch.nested.to_padded_tensor(jagged, padding=0)
+
+
+def _place_in_group(key: str) -> tuple[int, int]:
+    _, session, output = key.rsplit("_", 2)
+    return int(session), int(output)
 
 
 def _sessions(keys: Sequence[str]) -> tuple[list[str], torch.Tensor]:

@@ -103,18 +103,32 @@ class Repairs:
 def select(
     rollouts: Rollouts, seen: Selectable, care: CareConfig, repaired_B: torch.Tensor | None = None
 ) -> CareResult:
-    """Select and weigh the rows of a step, looking at ``seen``."""
-    return care_advantages(
-        acc=rollouts.acc,
-        rewards=rollouts.rewards,
-        group=rollouts.group,
-        think_len=seen.think_len,
-        answer_len=seen.answer_len,
-        embeddings=seen.embeddings,
-        seq_logp=seen.seq_logp,
+    """Select and weigh the rows of a step, looking at ``seen``. Ties go to the earlier session."""
+    order_B = rollouts.session_order
+    result = care_advantages(
+        acc=rollouts.acc[order_B],
+        rewards=rollouts.rewards[order_B],
+        group=[rollouts.group[row] for row in order_B.tolist()],
+        think_len=seen.think_len[order_B],
+        answer_len=seen.answer_len[order_B],
+        embeddings=None if seen.embeddings is None else seen.embeddings[order_B],
+        seq_logp=None if seen.seq_logp is None else seen.seq_logp[order_B],
         config=care,
-        valid=rollouts.valid,
-        repaired=repaired_B,
+        valid=rollouts.valid[order_B],
+        repaired=None if repaired_B is None else repaired_B[order_B],
+    )
+    return _in_batch_order(result, order_B)
+
+
+def _in_batch_order(result: CareResult, order_B: torch.Tensor) -> CareResult:
+    """Bring back a result whose i-th entry belongs to row ``order_B[i]``."""
+    place_B = order_B.argsort()
+    anchor_B = result.anchor_of[place_B]
+    return CareResult(
+        advantages=result.advantages[place_B],
+        role=result.role[place_B.numpy()],
+        anchor_of=torch.where(anchor_B < 0, anchor_B, order_B[anchor_B.clamp(min=0)]),
+        k_prime=result.k_prime[place_B],
     )
 
 

@@ -56,7 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     run_dir.mkdir(parents=True, exist_ok=True)
     status = _train(run_dir, options.overrides)
     if status != 0:
-        print(f"{options.label}: stopped with status {status}; the log is {run_dir / 'train.log'}.", file=sys.stderr)
+        print(
+            f"{options.label}: stopped with status {status}; the log is {run_dir / 'train.log'}, which ends with",
+            file=sys.stderr,
+        )
+        print(_tail(run_dir / "train.log"), file=sys.stderr)
         print("Running the same command again resumes from the last checkpoint.", file=sys.stderr)
         return status
     _report(run_dir, options.label)
@@ -86,6 +90,14 @@ def _train(run_dir: Path, overrides: Sequence[str]) -> int:
         for number, handler in zip((signal.SIGTERM, signal.SIGHUP), stops, strict=True):
             signal.signal(number, handler)
     return trainer.returncode
+
+
+def _tail(log: Path, lines: int = 8) -> str:
+    """The last lines of a log, indented."""
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - 16_384))
+        text = file.read().decode(errors="replace")
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
 
 
 def _raise_interrupt(number: int, frame: object) -> None:

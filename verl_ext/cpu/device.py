@@ -94,3 +94,13 @@ class CpuDeviceModule:
         torch.manual_seed(seed)
 
     manual_seed_all = manual_seed
+
+    @staticmethod
+    def get_rng_state(device: object = None) -> torch.Tensor:
+        """State of torch's default generator."""
+        return torch.get_rng_state()
+
+    @staticmethod
+    def set_rng_state(state: torch.Tensor, device: object = None) -> None:
+        """Restore torch's default generator; verl does so a second time for the device when it resumes."""
+        torch.set_rng_state(state)

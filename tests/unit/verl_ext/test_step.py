@@ -13,6 +13,7 @@
 # limitations under the License.
 """One CARE step on rollouts made by hand."""
 
+import itertools
 import math
 
 import pytest
@@ -101,6 +102,25 @@ def test_an_earlier_output_of_a_session_shares_the_last_ones_advantage(mixed_ste
     # 9 bytes of "tool call" carry the advantage of p_0_1, the rest of the row is padding.
     torch.testing.assert_close(row[:9], torch.ones(9), rtol=0, atol=1e-5)
     assert not row[9:].any()
+
+
+def test_ties_go_to_the_earlier_session_in_whatever_order_balancing_left_the_rows():
+    """Two positives of equal length tie for the anchor, three failures at equal distance for the one negative."""
+    rows = [
+        *[(f"p_{session}_0", RIGHT, 1.0, None) for session in (10, 2)],
+        *[(f"p_{session}_0", WRONG, 0.0, None) for session in (11, 9, 3)],
+    ]
+    embeddings = [[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 3
+    for order in itertools.permutations(range(len(rows))):
+        shuffled = make_rollouts([rows[row] for row in order], [embeddings[row] for row in order])
+        result = compute_step(shuffled, Bytes(), config(selector="nearest"), "token-mean").result
+        # Session 2 comes before 10 as a number, which it would not as text.
+        role = dict(zip(shuffled.keys, result.role, strict=True))
+        assert [key for key in role if role[key] == "anchor"] == ["p_2_0"]
+        assert [key for key in role if role[key] == "hard_negative"] == ["p_3_0"]
+        for row in (shuffled.keys.index("p_2_0"), shuffled.keys.index("p_3_0")):
+            assert shuffled.keys[result.anchor_of[row]] == "p_2_0"
+            assert result.advantages[row] != 0 and result.k_prime[row] == 1
 
 
 def test_a_correct_last_output_makes_the_earlier_one_a_positive_for_the_regions():

@@ -97,7 +97,7 @@ def test_what_is_supported_passes(strategy, mode):
 
 
 def test_another_estimator_is_not_looked_at():
-    """verl's own validation, with the plugin, lets a GRPO run be whatever verl lets it be."""
+    """Verl's own validation, with the plugin, lets a GRPO run be whatever verl lets it be."""
     odd = ["+algorithm.care.k=0", "actor_rollout_ref.rollout.n=1", "algorithm.use_kl_in_reward=True"]
     micro = ["actor_rollout_ref.actor.use_dynamic_bsz=True", "actor_rollout_ref.rollout.log_prob_use_dynamic_bsz=True"]
     validate(compose(["algorithm.adv_estimator=grpo", *odd, *micro]))
