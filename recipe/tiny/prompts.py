@@ -16,11 +16,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from recipe.care.cues import cue_text
 from recipe.tiny.tasks import Question
 
 INSTRUCTION = "Think briefly in <think></think>, then give only the final answer in <answer></answer>."
 LETTERS = "ABCDEFGH"
+CUE = "plain"
+"""The repair cue of the lessons, RGR's default."""
 
 
 def user_text(question: Question) -> str:
@@ -32,6 +36,25 @@ def user_text(question: Question) -> str:
 def target_text(question: Question) -> str:
     """The response the warm start teaches, without the end-of-turn token."""
     return f"<think>{question.rationale}</think>\n<answer>{question.answer}</answer>"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One response of the warm start's teacher: what the model is given of it, and what it is trained to write."""
+
+    question: Question
+    given: str
+    target: str
+
+
+def plain_lesson(question: Question) -> Lesson:
+    """The whole response is taught."""
+    return Lesson(question, "", target_text(question))
+
+
+def repair_lesson(failed: Question, right: Question) -> Lesson:
+    """A repair as RGR asks for it: after the rationale of ``failed`` and the cue, the right one and its answer."""
+    return Lesson(right, f"<think>{failed.rationale}{cue_text(CUE)}", target_text(right).removeprefix("<think>"))
 
 
 def chat(question: Question) -> list[dict[str, object]]:
@@ -48,7 +71,7 @@ def answered_correctly(response: str, answer: str) -> bool:
 
 def texts(questions: Sequence[Question]) -> list[str]:
     """Everything said about ``questions``: what the tokenizer is trained on."""
-    return [text for question in questions for text in (_spoken(question), target_text(question))]
+    return [text for question in questions for text in (_spoken(question), target_text(question), cue_text(CUE))]
 
 
 def _spoken(question: Question) -> str:

@@ -15,14 +15,16 @@
 
 Reinforcement learning needs a policy that answers in the right form and is right now and then. Stopping training early
 gives one whose samples are noise around a good mode, and then any update shows as a loss. Here the training runs its
-course, but the teacher has a bad habit (``Task.slip``): the model can do the task, samples right and wrong answers to
-most prompts, and has something definite to unlearn from its failures.
+course, but the teacher has a bad habit (``Task.slip_rate``): the model can do the task, samples right and wrong answers
+to most prompts, and has something definite to unlearn from its failures. Now and then the teacher repairs such a mistake
+after RGR's cue, as a model that has read reasoning traces knows how to.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,8 +37,8 @@ from recipe.tiny import store
 from recipe.tiny.dataset import content_hashes, draw, read_questions, rng_for
 from recipe.tiny.generate import GroupReport, Sampling, evaluate, report_groups
 from recipe.tiny.models import load, save
-from recipe.tiny.prompts import chat, target_text
-from recipe.tiny.tasks import TASKS, Question
+from recipe.tiny.prompts import Lesson, chat, plain_lesson, repair_lesson
+from recipe.tiny.tasks import TASKS, Question, Task
 
 IGNORED = -100
 RESULT = "warm_start.json"
@@ -57,6 +59,8 @@ class WarmStartSettings:
     """Share of the steps, at the end, over which it falls to nothing."""
     eval_every: int = 40
     """Steps between two looks at the probe."""
+    repair_share: float = 0.2
+    """Share of the lessons that repair a mistake."""
     probe: int = 256
     """Questions of the probe, which appear nowhere else."""
     samples: int = 8
@@ -65,6 +69,8 @@ class WarmStartSettings:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps={self.steps}: at least one is needed.")
+        if not 0 <= self.repair_share <= 1:
+            raise ValueError(f"repair_share={self.repair_share}: must be between 0 and 1.")
 
     def rate(self, step: int) -> float:
         """Learning rate of the step that follows ``step`` steps, as a share of ``learning_rate``."""
@@ -116,23 +122,31 @@ def warm_start(base: Path, data: Path, out: Path, settings: WarmStartSettings) -
     return result
 
 
-def collate(processor: ProcessorMixin, questions: Sequence[Question]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """Turn questions into one training batch.
+def teach(task: Task, question: Question, rng: random.Random, repair_share: float) -> Lesson:
+    """The careless teacher's lesson on ``question``: its answer, or the repair of a mistake."""
+    if rng.random() < repair_share:
+        return repair_lesson(task.err(question, rng), question)
+    return plain_lesson(task.err(question, rng) if rng.random() < task.slip_rate(question) else question)
+
+
+def collate(processor: ProcessorMixin, lessons: Sequence[Lesson]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """Turn lessons into one training batch.
 
     Args:
         processor: Makes the inputs.
-        questions: B questions.
+        lessons: B lessons.
 
     Returns:
-        The model's inputs, padded on the right to length T, and the labels, (B, T): the response and its end-of-turn
-        token, everything else ignored.
+        The model's inputs, padded on the right to length T, and the labels, (B, T): the targets and their end-of-turn
+        tokens, everything else ignored.
     """
     tokenizer = processor.tokenizer
-    responses = [target_text(question) + tokenizer.eos_token for question in questions]
-    prompts = [processor.apply_chat_template(chat(q), tokenize=False, add_generation_prompt=True) for q in questions]
+    responses = [lesson.target + tokenizer.eos_token for lesson in lessons]
+    conversations = [chat(lesson.question) for lesson in lessons]
+    prompts = [processor.apply_chat_template(one, tokenize=False, add_generation_prompt=True) for one in conversations]
     inputs = processor(
-        text=[prompt + response for prompt, response in zip(prompts, responses, strict=True)],
-        images=[question.image for question in questions],
+        text=[p + lesson.given + r for p, lesson, r in zip(prompts, lessons, responses, strict=True)],
+        images=[lesson.question.image for lesson in lessons],
         padding=True,
         padding_side="right",
         return_tensors="pt",
@@ -174,8 +188,8 @@ def _steps(
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
     for step in range(1, settings.steps + 1):
-        lesson = [task.slip(question, rng) for question in draw(task, settings.batch_size, rng, taken)]
-        inputs, labels = collate(processor, lesson)
+        questions = draw(task, settings.batch_size, rng, taken)
+        inputs, labels = collate(processor, [teach(task, one, rng, settings.repair_share) for one in questions])
         logits = model(**inputs).logits
         loss = torch.nn.functional.cross_entropy(
             logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED

@@ -207,6 +207,15 @@ def test_replay_buffer_still_takes_its_interval():
     assert inspect.signature(ReplayBuffer.__init__).parameters["poll_interval"].default == INTERVAL_S
 
 
+@on_cpu
+def test_vllm_still_waits_through_the_function_we_replace():
+    import vllm.distributed.device_communicators.shm_broadcast as shm_broadcast
+    from verl_ext.cpu.idle_waiting import nap
+
+    assert shm_broadcast.sched_yield is nap
+    assert "sched_yield()" in inspect.getsource(shm_broadcast.SpinCondition.wait)
+
+
 def test_dataset_reads_what_the_recipe_writes():
     """The tiny data is in the columns that verl's dataset asks for."""
     from verl.utils.dataset.rl_dataset import RLHFDataset

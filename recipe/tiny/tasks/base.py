@@ -58,5 +58,8 @@ class Task(Protocol):
     def sample(self, rng: random.Random) -> Question:
         """Draw one question, taking every random choice from ``rng``."""
 
-    def slip(self, question: Question, rng: random.Random) -> Question:
-        """``question`` as a careless teacher answers it: mostly right, wrong out of habit where the task says so."""
+    def err(self, question: Question, rng: random.Random) -> Question:
+        """``question`` with a near miss for its rationale and answer: the mistake the careless teacher makes."""
+
+    def slip_rate(self, question: Question) -> float:
+        """How often the careless teacher makes that mistake: often where it has the habit, else seldom."""

@@ -59,13 +59,15 @@ class CountAdd:
             rationale=f"{squares} {noun}. {squares}+{added}={total}",
         )
 
-    def slip(self, question: Question, rng: random.Random) -> Question:
-        """Add one too many, mostly to odd numbers: near misses, and a habit that can be unlearned."""
-        (added,) = re.findall(r"\+(\d+)=", question.rationale)
-        if rng.random() >= (self.slips_odd if int(added) % 2 else self.slips_even):
-            return question
+    def err(self, question: Question, rng: random.Random) -> Question:
+        """Add one too many."""
         wrong = str(int(question.answer) + 1)
         return replace(question, answer=wrong, rationale=question.rationale.rpartition("=")[0] + f"={wrong}")
+
+    def slip_rate(self, question: Question) -> float:
+        """Mostly wrong when an odd number is added: a habit that can be unlearned."""
+        (added,) = re.findall(r"\+(\d+)=", question.rationale)
+        return self.slips_odd if int(added) % 2 else self.slips_even
 
 
 def _draw(squares: int, rng: random.Random) -> Image.Image:

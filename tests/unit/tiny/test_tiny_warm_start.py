@@ -15,26 +15,60 @@
 
 import functools
 import json
+import random
 
 import pytest
 import torch
 
+from recipe.care.config import RgrConfig
+from recipe.care.repair import LengthLimits, RepairText, Sampled, plan_repair
 from recipe.tiny import prepare
 from recipe.tiny.dataset import read_questions
 from recipe.tiny.generate import GroupReport, Sampling, evaluate, report_groups
 from recipe.tiny.models import load
-from recipe.tiny.prompts import target_text
-from recipe.tiny.warm_start import IGNORED, WarmStartSettings, collate, warm_start
+from recipe.tiny.prompts import chat, plain_lesson, repair_lesson, target_text
+from recipe.tiny.tasks import TASKS
+from recipe.tiny.warm_start import IGNORED, WarmStartSettings, collate, teach, warm_start
 
 SHORT = WarmStartSettings("count_add", seed=0, steps=2, batch_size=8, eval_every=2, probe=4, samples=2)
 
 
 def test_only_the_response_is_trained_on(checkpoint, questions):
     _, processor = load(checkpoint)
-    inputs, labels = collate(processor, questions)
+    inputs, labels = collate(processor, [plain_lesson(question) for question in questions])
     assert labels.shape == inputs["input_ids"].shape
     for question, row in zip(questions, labels, strict=True):
         assert processor.tokenizer.decode(row[row != IGNORED]) == target_text(question) + "<|im_end|>"
+
+
+def test_a_repair_is_taught_after_the_very_tokens_rgr_asks_with(checkpoint, questions):
+    """Prompt, failed rationale and cue are given as the rollout worker gives them; only the repair is trained on."""
+    _, processor = load(checkpoint)
+    tokenizer, question = processor.tokenizer, questions[0]
+    failed = TASKS["count_add"].err(question, random.Random(0))
+    inputs, labels = collate(processor, [repair_lesson(failed, question)])
+    assert (
+        tokenizer.decode(labels[labels != IGNORED])
+        == f"{question.rationale}</think>\n<answer>{question.answer}</answer><|im_end|>"
+    )
+
+    whole = processor.apply_chat_template(chat(question), tokenize=False, add_generation_prompt=True)
+    prompt_ids = processor(text=[whole], images=[question.image])["input_ids"][0]
+    sampled = Sampled(prompt_ids, tokenizer.encode(target_text(failed), add_special_tokens=False), None)
+    text = RepairText.encode("plain", tokenizer)
+    plan = plan_repair(sampled, text, tokenizer, RgrConfig(), LengthLimits(300, 500))
+    given = inputs["input_ids"][labels == IGNORED]
+    assert given.tolist() == plan.request_ids
+
+
+@pytest.mark.parametrize(("share", "repairs"), [(0.0, 0), (1.0, 50), (0.5, 25)])
+def test_teacher_repairs_the_share_asked_for_and_is_careless_otherwise(questions, share, repairs):
+    rng = random.Random(0)
+    lessons = [teach(TASKS["count_add"], questions[0], rng, share) for _ in range(50)]
+    assert abs(sum(bool(lesson.given) for lesson in lessons) - repairs) <= (10 if 0 < share < 1 else 0)
+    assert all(target_text(questions[0]).endswith(lesson.target[-20:]) for lesson in lessons if lesson.given)
+    plain = {lesson.target for lesson in lessons if not lesson.given}
+    assert share == 1 or len(plain) == 2, "the right answer and the habitual mistake"
 
 
 def test_short_run_is_reproducible_and_then_kept(base, data, tmp_path, monkeypatch):
