@@ -210,6 +210,7 @@ def test_replay_buffer_still_takes_its_interval():
 @on_cpu
 def test_vllm_still_waits_through_the_function_we_replace():
     import vllm.distributed.device_communicators.shm_broadcast as shm_broadcast
+
     from verl_ext.cpu.idle_waiting import nap
 
     assert shm_broadcast.sched_yield is nap
