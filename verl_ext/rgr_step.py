@@ -169,7 +169,7 @@ class StepRepairs:
         """What the advantages need to know."""
         repaired_B = torch.zeros(len(batch), dtype=torch.bool)
         repaired_B[self.chosen.rows] = True
-        return Repairs(list(batch.keys), repaired_B, self.originals)
+        return Repairs(list(batch.keys), repaired_B, self.originals, self.rollouts.acc)
 
     def metrics(self, mismatch: float) -> dict[str, float]:
         """The metrics under ``care/rgr/``."""

@@ -35,6 +35,7 @@ from verl_ext.rollouts import Rollouts
 from verl_ext.verdicts import LEFT_OUT_NOTES, LeftOut
 
 STEP_METRICS: dict[str, str] = {
+    "care/acc_sampled": "Share of valid rows that are verified correct, as sampled: before any repair.",
     **{f"care/left_out/{reason.value}": f"Rows left out: {note}" for reason, note in LEFT_OUT_NOTES.items()},
     "care/timing_s/regions": "Seconds spent finding regions.",
     "care/timing_s/advantages": "Seconds spent on selection and row advantages.",
@@ -93,11 +94,13 @@ class Repairs:
         keys: The rows, in the order of the batch.
         repaired: (B,) True for failures whose slot holds a repair, be it that the original text stays there.
         originals: What selection saw before any text was replaced.
+        sampled_acc: (B,) verdicts of the original texts.
     """
 
     keys: Sequence[str]
     repaired: torch.Tensor
     originals: Selectable
+    sampled_acc: torch.Tensor
 
 
 def select(
@@ -176,6 +179,8 @@ def compute_step(
         )
         metrics |= region_masses(tokens_BT, regions)
         metrics |= _left_out_metrics(rollouts)
+        sampled_B = rollouts.acc if repairs is None else repairs.sampled_acc
+        metrics["care/acc_sampled"] = float(sampled_B[rollouts.valid].mean()) if rollouts.valid.any() else 0.0
     return CareStep(scaled_BT, metrics | clock.metrics(), regions, result)
 
 

@@ -27,6 +27,7 @@ from recipe.care.config import CareConfig
 from verl_ext.engine import POOL_MASK, REQUEST
 from verl_ext.estimator import token_advantages_for_verl
 from verl_ext.group_log import write_group_log
+from verl_ext.reward_sources import check_data_sources
 from verl_ext.rgr_step import StepRepairs, install_manager, plan_pass, refresh_log_probs
 from verl_ext.rollouts import read_responses, read_rollouts, write_response_field
 from verl_ext.step import Repairs, compute_step, pool_mask
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from transfer_queue import KVBatchMeta
     from transformers import PreTrainedTokenizerBase
     from verl.single_controller.ray import RayWorkerGroup
+    from verl.utils.dataset.rl_dataset import RLHFDataset
 
 
 class CareTrainerMixin:
@@ -47,6 +49,8 @@ class CareTrainerMixin:
     global_steps: int
     actor_rollout_wg: RayWorkerGroup
     care: CareConfig | None
+    train_dataset: RLHFDataset
+    val_dataset: RLHFDataset
     _repairs: Repairs | None
 
     def __init__(self, config: DictConfig) -> None:
@@ -55,6 +59,11 @@ class CareTrainerMixin:
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
+
+    def _init_dataloader(self) -> None:
+        super()._init_dataloader()  # type: ignore[misc]
+        if self.care is not None:
+            check_data_sources(self.config, {"train": self.train_dataset, "val": self.val_dataset})
 
     def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
         compute = super()._compute_old_log_prob  # type: ignore[misc]

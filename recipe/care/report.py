@@ -14,7 +14,7 @@
 """Metrics of one step's selection and advantages, under ``care/``.
 
 The same keys come back every time, and a mean over nothing is 0, so loggers see no gaps and no NaN. Lengths and
-distances of repaired rows are the repairs', which is what is trained on.
+verdicts of repaired rows are the repairs', which is what is trained on; distances are those selection saw.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from recipe.care.distance import cosine_distances
 from recipe.care.groups import Groups, Matrix, Vector, as_matrix, as_vector, group_index, place_rows
 
 METRICS: dict[str, str] = {
-    "care/acc": "Share of valid rows that are verified correct.",
+    "care/acc": "Share of valid rows that are verified correct, as trained: a repaired row counts as its repair.",
     "care/groups_mixed": "Share of live groups (groups with a valid row) contrasted around a verified anchor.",
     "care/groups_all_correct": "Share of live groups without a failure; they get no advantage.",
     "care/groups_all_wrong": "Share of live groups without a correct row. Near 1, rescue is all that trains.",

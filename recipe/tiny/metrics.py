@@ -20,6 +20,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+SHOWN = {
+    "critic/score/mean": "reward",
+    "care/acc_sampled": "sampled accuracy",
+    "care/groups_mixed": "mixed",
+    "care/rgr/pass_rate": "repaired",
+}
+"""Metrics of a step that are printed while it trains, and what they are called there."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -42,7 +50,7 @@ class Step:
     def describe(self) -> str:
         """One line for a person who waits."""
         parts = [f"step {self.number:3d}"]
-        for name, label in (("critic/score/mean", "reward"), ("care/acc", "accuracy"), ("care/groups_mixed", "mixed")):
+        for name, label in SHOWN.items():
             if name in self.data:
                 parts.append(f"{label} {self.data[name]:.3f}")
         if self.seconds is not None:

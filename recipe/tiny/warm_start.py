@@ -16,8 +16,8 @@
 Reinforcement learning needs a policy that answers in the right form and is right now and then. Stopping training early
 gives one whose samples are noise around a good mode, and then any update shows as a loss. Here the training runs its
 course, but the teacher has a bad habit (``Task.slip_rate``): the model can do the task, samples right and wrong answers
-to most prompts, and has something definite to unlearn from its failures. Now and then the teacher repairs such a mistake
-after RGR's cue, as a model that has read reasoning traces knows how to.
+to most prompts, and has something definite to unlearn from its failures. Now and then the teacher repairs such a
+mistake after RGR's cue, as a model that has read reasoning traces knows how to.
 """
 
 from __future__ import annotations

@@ -191,8 +191,9 @@ def test_trainer_methods_we_extend():
     from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
     called = _super_calls("verl_ext/trainer.py", "CareTrainerMixin")
-    assert called == ["_compute_advantage", "_compute_old_log_prob"]
-    for name in called:
+    assert called == ["_compute_advantage", "_compute_old_log_prob", "_init_dataloader"]
+    assert _parameters(PPOTrainer._init_dataloader) == ["self"]
+    for name in ("_compute_advantage", "_compute_old_log_prob"):
         for trainer in (PPOTrainer, *v1.trainer_base.TRAINER_REGISTRY.values()):
             assert _parameters(getattr(trainer, name)) == ["self", "batch", "metrics"]
     assert _parameters(PPOTrainer.__init__) == ["self", "config"]

@@ -13,6 +13,7 @@
 # limitations under the License.
 """One CARE step on rollouts made by hand."""
 
+import dataclasses
 import itertools
 import math
 
@@ -22,7 +23,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from recipe.care.config import CareConfig, RegionsConfig, RescueConfig
 from recipe.care.errors import CareDataError
-from recipe.care.regions import REGION_METRICS
+from recipe.care.regions import REGION_METRICS, find_regions
 from recipe.care.report import METRICS
 from verl_ext.rollouts import Rollouts
 from verl_ext.step import STEP_METRICS, Repairs, Selectable, compute_step, pool_mask
@@ -232,9 +233,27 @@ def test_repairs_of_other_rows_are_refused():
     step = compute_step(rollouts, Bytes(), config(), "token-mean")
     seen = Selectable.of(rollouts, step.regions, config())
     repaired = torch.zeros(2, dtype=torch.bool)
-    compute_step(rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys, repaired, seen))
+    compute_step(rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys, repaired, seen, rollouts.acc))
     with pytest.raises(CareDataError, match="reordered"):
-        compute_step(rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys[::-1], repaired, seen))
+        compute_step(
+            rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys[::-1], repaired, seen, rollouts.acc)
+        )
+
+
+def test_accuracy_as_sampled_ignores_repairs_and_rows_without_a_verdict():
+    # Valid rows of MIXED: p_0_1 and q_0_0 right, p_1_0 wrong, of which the last is repaired by now.
+    rollouts = make_rollouts(MIXED)
+    regions = find_regions(rollouts.response_ids, rollouts.response_mask, Bytes())
+    repaired = torch.tensor([key == "p_1_0" for key in rollouts.keys])
+    seen = Selectable.of(rollouts, regions, config())
+    acc = rollouts.acc.clone()
+    acc[repaired] = 1.0
+    trained = dataclasses.replace(rollouts, acc=acc)
+    repairs = Repairs(rollouts.keys, repaired, seen, rollouts.acc)
+    metrics = compute_step(trained, Bytes(), config(), "token-mean", repairs).metrics
+    assert metrics["care/acc"] == 1.0
+    assert metrics["care/acc_sampled"] == pytest.approx(2 / 3)
+    assert compute_step(rollouts, Bytes(), config(), "token-mean").metrics["care/acc_sampled"] == pytest.approx(2 / 3)
 
 
 def test_a_group_without_any_verdict_trains_nothing():
