@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What a parquet file holds and how it came about, as JSON beside it. Without times or paths: it repeats to the byte."""
+"""What a parquet file holds and how it came about, as JSON beside it, without times or paths: it repeats exactly."""
 
 from __future__ import annotations
 

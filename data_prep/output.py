@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Parquet files that are complete or absent, hold the same bytes for the same rows, and are written in bounded memory."""
+"""Parquet files that are complete or absent, the same bytes for the same rows, and written in bounded memory."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ DROPS: dict[str, str] = {
     "image_too_long": "one side is more than 200 times the other, which the processors refuse",
     "image_too_large": "more pixels than Pillow decodes without suspecting an attack",
     "more_placeholders_than_images": "the question shows more images than the row has",
+    "source_excluded": "--exclude-source names where the row comes from",
     "text_only": "the row has no image, and --text-only drop was given",
     "gold_empty": "there is no gold answer",
     "gold_none": "the gold is the word None, which a well-known extractor returns for what it cannot read",
@@ -35,6 +36,7 @@ DROPS: dict[str, str] = {
     "gold_unreadable_characters": "the gold contains U+FFFD: a character was lost",
     "gold_unusable": "the verifier cannot use the gold (unbalanced braces or environments)",
     "gold_not_an_option": "the gold is none of the options that the question shows",
+    "gold_unreadable": "only the same characters would count: neither the verifier nor its LaTeX parser reads the gold",
     "gold_rejected": "the verifier does not accept the gold as an answer to itself",
     "gold_differs_from_choice": "the answer is not the text of the choice that the dataset marks as right",
     "ratio_as_time": "a spreadsheet turned a ratio into a time of day: 39:14 became 1.634722222",
@@ -54,6 +56,7 @@ REPAIRS: dict[str, str] = {
 """Reasons for changing one."""
 
 REASONS = DROPS | REPAIRS
+LONGEST_DETAIL = 200
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,24 @@ class Entry:
     def as_line(self) -> str:
         """The entry as a line of JSON."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+class Dropped(Exception):
+    """Raised by whatever finds that a row cannot be used."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail[:LONGEST_DETAIL]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Something that was changed in a row."""
+
+    reason: str
+    """A key of ``REPAIRS``."""
+    detail: str = ""
 
 
 class Tally:
