@@ -163,6 +163,6 @@ def _summary(job: Job, manifest: Manifest) -> str:
     if job.rules.meter is None:
         lines.append("prompt lengths were not measured; give --model, or let verl filter")
     lines.append(
-        f"wrote {job.parquet} ({manifest.size / 2**20:,.1f} MiB), its manifest, and {report_path(job.parquet)}"
+        f"wrote {job.parquet} ({manifest.size / 2**20:,.2f} MiB), its manifest, and {report_path(job.parquet)}"
     )
     return "\n".join(lines)

@@ -19,7 +19,7 @@ import importlib.metadata
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from data_prep.output import write_text
@@ -90,7 +90,9 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the manifest; it appears complete or not at all."""
-        write_text(path, [json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False), "\n"])
+        counts = {name: dict(counter) for name, counter in vars(self.counts).items()}
+        record = asdict(replace(self, counts=Counts())) | {"counts": counts}
+        write_text(path, [json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False), "\n"])
 
 
 def manifest_path(parquet: Path) -> Path:

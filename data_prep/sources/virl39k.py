@@ -69,9 +69,10 @@ class VirlReader:
             )
 
     def _load(self, name: str) -> bytes | None:
-        """An image by the name in the row, with or without the folder ``images/`` that the zip may have left out."""
+        """An image by the name in the row; either side may have left out the folder ``images/``."""
+        other = name.removeprefix("images/") if name.startswith("images/") else f"images/{name}"
         content = self._images.read(name)
-        return self._images.read(name.removeprefix("images/")) if content is None else content
+        return self._images.read(other) if content is None else content
 
 
 def open_virl(path: Path, images: Path | None) -> VirlReader:
