@@ -25,7 +25,7 @@ DROPS: dict[str, str] = {
     "image_missing": "an image the row names is not in the input",
     "image_broken": "an image cannot be opened and decoded to its end",
     "image_too_small": "a side is shorter than 28 pixels, one image token",
-    "image_too_long": "one side is more than 200 times the other, which the processors refuse",
+    "image_too_long": "one side is, once rounded to image tokens, over 200 times the other: processors refuse it",
     "image_too_large": "more pixels than Pillow decodes without suspecting an attack",
     "more_placeholders_than_images": "the question shows more images than the row has",
     "source_excluded": "--exclude-source names where the row comes from",

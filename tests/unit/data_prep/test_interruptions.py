@@ -153,14 +153,12 @@ def test_missing_zip(build, virl_folder, tmp_path):
 
 
 def test_cut_files(build, virl_folder, tmp_path):
-    for name in ("39Krelease.parquet", "images.zip"):
-        (tmp_path / name).write_bytes((virl_folder / name).read_bytes())
-    content = (tmp_path / "images.zip").read_bytes()
-    (tmp_path / "images.zip").write_bytes(content[:-100])
-    refused(build, "no complete zip file", "virl39k", "--input", tmp_path, "--output", tmp_path / "out")
-    content = (tmp_path / "39Krelease.parquet").read_bytes()
-    (tmp_path / "39Krelease.parquet").write_bytes(content[: len(content) // 2])
-    refused(build, "no complete parquet file", "virl39k", "--input", tmp_path, "--output", tmp_path / "out")
+    arguments = ("virl39k", "--input", tmp_path, "--output", tmp_path / "out")
+    whole = {name: (virl_folder / name).read_bytes() for name in ("39Krelease.parquet", "images.zip")}
+    for name, text in (("39Krelease.parquet", "no complete parquet file"), ("images.zip", "no complete zip file")):
+        for other, content in whole.items():
+            (tmp_path / other).write_bytes(content[: len(content) // 2] if other == name else content)
+        refused(build, text, *arguments)
     assert build.visible(tmp_path / "out") == []
 
 
