@@ -42,7 +42,7 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import require_space, sha256_of, write_text
+from data_prep.output import require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts, fill
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
@@ -155,8 +155,9 @@ def _finish(job: Job, parts: Parts, fingerprint: str) -> Manifest:
     if not parts.rows:
         reasons = ", ".join(tally.by_reason("dropped")) or "there are none"
         raise InputError(f"no row of the input can be used ({reasons}); nothing was written")
-    manifest_path(job.parquet).unlink(missing_ok=True)
-    parts.merge(job.parquet)
+    with writing_groups(job.parquet) as writer:
+        parts.copy_to(writer)
+        manifest_path(job.parquet).unlink(missing_ok=True)  # an old one must never stand beside the new file
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
     counts = Counts.of(job.parquet)
     rows = counts.data_source.total()

@@ -29,7 +29,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from data_prep.convert import Outcome
-from data_prep.output import GROUP_BYTES, GroupWriter, replacing, write_text, writing_groups
+from data_prep.output import GROUP_BYTES, GroupWriter, replacing, write_text
 from data_prep.report import Entry, read_entries
 from data_prep.schema import Row, to_table
 
@@ -105,11 +105,10 @@ class Parts:
         write_text(part.note, [json.dumps({"next": following})])
         self._count += 1
 
-    def merge(self, parquet: Path) -> None:
-        """Put the parts together as one file, a row group each."""
-        with writing_groups(parquet) as writer:
-            for part in self:
-                writer.write(pq.read_table(part.parquet, use_threads=False, pre_buffer=False))
+    def copy_to(self, writer: GroupWriter) -> None:
+        """Put the parts together in one file, a row group each."""
+        for part in self:
+            writer.write(pq.read_table(part.parquet, use_threads=False, pre_buffer=False))
 
     def entries(self) -> Iterator[Entry]:
         """What was dropped and repaired, in the order of the input."""

@@ -55,7 +55,7 @@ def start_and_stop(build, sign, parts, *arguments):
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(build, large_folder, tmp_path):
-    arguments = ("virl39k", "--input", large_folder, "--part-rows", "10", "--output")
+    arguments = ("virl39k", "--input", large_folder, "--part-rows", "20", "--output")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert build.call(*arguments, whole).status == 0
     assert start_and_stop(build, signal.SIGKILL, 3, *arguments, broken)[0] == -signal.SIGKILL
@@ -181,6 +181,23 @@ def test_wrong_columns(build, tmp_path):
     err = refused(build, "it lacks", "chartqa", "--input", tmp_path / "x.parquet", "--output", tmp_path / "out")
     assert "image (image), label (text or texts), human_or_machine (integer)" in err
     assert "label: int64" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [("{", "Expecting"), ('{"choices": ["1"], "answer": "A"}', "without a proper annotat_text, precise_value")],
+)
+def test_a_problem_that_is_none(build, tmp_path, content, text):
+    problems = build.write_problems(tmp_path / "train")
+    (problems / "11" / "data.json").write_text(content)
+    err = refused(build, text, "geometry3k", "--input", problems, "--output", tmp_path / "out")
+    assert "11/data.json cannot be used" in err
+
+
+def test_charts_that_are_none(build, tmp_path):
+    charts = build.write_charts(tmp_path / "charts")
+    (charts / "ChartQA Dataset" / "train" / "train_augmented.json").write_text('[{"query": "?"}]')
+    refused(build, "no list of objects with imgname, label, query", "chartqa", "--input", charts, "--output", tmp_path)
 
 
 def test_nothing_usable(build, tmp_path):
