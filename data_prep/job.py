@@ -42,7 +42,7 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import require_space, sha256_of, write_text, writing_groups
+from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts, fill
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
@@ -95,8 +95,12 @@ def run(job: Job) -> Manifest | None:
         InputError: Input or output cannot be used.
     """
     fingerprint = _fingerprint(job)
-    folder = job.parquet.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    job.parquet.parent.mkdir(parents=True, exist_ok=True)
+    with alone(job.parquet):
+        return _run(job, fingerprint)
+
+
+def _run(job: Job, fingerprint: str) -> Manifest | None:
     parts_folder = job.parquet.with_name(f".{job.parquet.stem}.parts")
     made_before = recorded_fingerprint(job.parquet)
     if job.parquet.exists() and made_before is None and not parts_folder.exists():
@@ -108,7 +112,7 @@ def run(job: Job) -> Manifest | None:
         parts.delete()
         parts = Parts(parts_folder, fingerprint)
     share = job.total / max(job.reader.total, 1)
-    require_space(folder, int(ROOM * share * sum(map(size_of, job.reader.files))) - parts.size)
+    require_space(job.parquet.parent, int(ROOM * share * sum(map(size_of, job.reader.files))) - parts.size)
     if parts.next:
         print(f"going on behind row {parts.next:,} of an interrupted run")
     fill(parts, _outcomes(job, parts.next), job.part_rows)

@@ -39,16 +39,28 @@ def large_folder(build, tmp_path_factory):
     return build.write_virl(tmp_path_factory.mktemp("large") / "ViRL39K", rows, images)
 
 
-def start_and_stop(build, sign, parts, *arguments):
-    """Start a command, and send it a signal once it has finished so many parts."""
+def start(build, parts, *arguments) -> subprocess.Popen:
+    """Start a command, and wait until it has finished so many parts."""
     process = subprocess.Popen(
-        build.command(*arguments), cwd=build.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        build.command(*arguments),
+        cwd=build.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test-suite in the background ignores Ctrl-C, and what it starts would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     folder = arguments[-1] / ".virl39k_train.parts"
     deadline = time.monotonic() + 60
     while not (folder / f"part-{parts:05d}.json").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)
+    return process
+
+
+def start_and_stop(build, sign, parts, *arguments):
+    """The same, and send it a signal then."""
+    process = start(build, parts, *arguments)
     process.send_signal(sign)
     _, err = process.communicate(timeout=60)
     return process.returncode, err
@@ -77,6 +89,17 @@ def test_ctrl_c_says_how_to_go_on(build, large_folder, tmp_path):
     status, err = start_and_stop(build, signal.SIGINT, 1, *arguments)
     assert (status, err) == (2, "error: interrupted; the same command goes on where it stopped\n")
     assert build.visible(tmp_path / "out") == []
+
+
+def test_two_runs_do_not_write_the_same_file(build, large_folder, tmp_path):
+    arguments = ("virl39k", "--input", large_folder, "--part-rows", "10", "--output", tmp_path)
+    first = start(build, 1, *arguments)
+    first.send_signal(signal.SIGSTOP)
+    refused(build, "another run is writing it", *arguments)
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert build.visible(tmp_path) == OUTPUTS
 
 
 def test_other_options_or_another_input_start_again(build, large_folder, tmp_path):
