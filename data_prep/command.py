@@ -1,0 +1,168 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the converters' command lines share: options, the summary, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from data_prep.convert import Rules
+from data_prep.errors import InputError
+from data_prep.examples import Reader
+from data_prep.job import Job, run
+from data_prep.lengths import PromptMeter
+from data_prep.manifest import Licence, Manifest, report_path
+from data_prep.report import REASONS
+from recipe.care.errors import CareError
+
+FAILED = 2
+PART_ROWS = 1000
+MAX_PROMPT_LENGTH = 2048
+
+
+def make_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser with the options every converter has.
+
+    Args:
+        module: Name of the module that is run.
+        description: What it reads, writes and leaves out.
+        examples: Command lines to copy.
+
+    Returns:
+        The parser, to which a converter may add its own options.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
+    add("--model", help="hub id or folder of the model to train: measure every prompt with its processor")
+    add(
+        "--max-prompt-length",
+        type=int,
+        metavar="N",
+        help=f"with --model: leave out prompts of more tokens; data.max_prompt_length ({MAX_PROMPT_LENGTH})",
+    )
+    add("--limit", type=int, metavar="N", help="look at the first N rows of the input only")
+    add("--workers", type=int, default=1, metavar="N", help="threads that check images (1); the output is the same")
+    add(
+        "--part-rows",
+        type=int,
+        default=PART_ROWS,
+        metavar="N",
+        help=f"rows after which an interrupted run can go on ({PART_ROWS}), and most rows of a row group",
+    )
+    add(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on with an interrupted run, keep a finished one (default); --no-resume starts again",
+    )
+    return parser
+
+
+def make_job(
+    options: argparse.Namespace,
+    name: str,
+    reader: Reader,
+    rules: Callable[[PromptMeter | None, int], Rules],
+    licence: Licence,
+) -> Job:
+    """A conversion from a command line.
+
+    Args:
+        options: The parsed command line.
+        name: Name of the output, without suffix.
+        reader: The input.
+        rules: Makes the rules, given the meter and the longest prompt.
+        licence: Of the data.
+
+    Returns:
+        The job.
+    """
+    if options.max_prompt_length is not None and not options.model:
+        raise InputError("--max-prompt-length needs --model, whose processor measures the prompts")
+    longest = MAX_PROMPT_LENGTH if options.max_prompt_length is None else options.max_prompt_length
+    meter = PromptMeter(options.model) if options.model else None
+    where = ("input", "output", "images", "workers", "resume", "model")
+    chosen = {key: value for key, value in sorted(vars(options).items()) if key not in where}
+    if meter:
+        name_of_model = Path(options.model).name
+        chosen |= {"model": name_of_model, "processor": meter.identity, "patch_size": meter.patch_size}
+        chosen["max_prompt_length"] = longest
+    return Job(
+        reader=reader,
+        rules=rules(meter, longest),
+        licence=licence,
+        parquet=Path(options.output).expanduser() / f"{name}.parquet",
+        options=chosen,
+        limit=options.limit,
+        workers=options.workers,
+        part_rows=options.part_rows,
+        resume=options.resume,
+    )
+
+
+def execute(prepare: Callable[[], Job]) -> int:
+    """Run a converter and say how it went.
+
+    Args:
+        prepare: Makes the job from the command line.
+
+    Returns:
+        The exit status: 0, or 2 with one line on stderr.
+    """
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # such images are dropped
+    try:
+        job = prepare()
+        manifest = run(job)
+        print(_summary(job, manifest) if manifest else f"{job.parquet} is up to date; --no-resume makes it again")
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command goes on where it stopped")
+    except CareError as error:
+        return _fail(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}; the same command goes on where it stopped")
+    return 0
+
+
+def _fail(text: str) -> int:
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    return FAILED
+
+
+def _summary(job: Job, manifest: Manifest) -> str:
+    lines = [f"{manifest.read:,} rows read, {manifest.rows:,} kept, {sum(manifest.dropped.values()):,} dropped"]
+    for action, counts in (("dropped", manifest.dropped), ("repaired", manifest.repaired)):
+        by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        lines += [f"  {action:<8} {count:>7,}  {reason}: {REASONS[reason]}" for reason, count in by_count]
+    lines += [f"  kept     {count:>7,}  {kind}" for kind, count in sorted(manifest.counts.answer_type.items())]
+    without = manifest.counts.images["0"]
+    lines += [f"  kept     {without:>7,}  without an image"] * bool(without)
+    if job.rules.meter is None:
+        lines.append("prompt lengths were not measured; give --model, or let verl filter")
+    lines.append(
+        f"wrote {job.parquet} ({manifest.size / 2**20:,.2f} MiB), its manifest, and {report_path(job.parquet)}"
+    )
+    return "\n".join(lines)

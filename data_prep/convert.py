@@ -1,0 +1,123 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""One row of a dataset in, one row of training data out, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from data_prep.examples import Example
+from data_prep.gold import Gold, check_against_verifier
+from data_prep.images import CheckedImage, check_image
+from data_prep.lengths import PromptMeter
+from data_prep.prompts import Placed, place_images
+from data_prep.report import Dropped, Entry, Repair
+from data_prep.schema import Row
+
+_LOST = "\ufffd"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides about the rows of one conversion."""
+
+    data_source: str
+    split: str
+    gold: Callable[[Example, str], Gold]
+    """Reads the gold of a row; its second argument is the question."""
+    meter: PromptMeter | None = None
+    """Measures prompts, where a model was given."""
+    max_prompt_length: int = 0
+    drop_text_only: bool = False
+    excluded_sources: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row."""
+
+    index: int
+    row: Row | None
+    entries: tuple[Entry, ...]
+
+
+def convert(example: Example, rules: Rules) -> Outcome:
+    """Convert a row.
+
+    Args:
+        example: The row as the dataset has it.
+        rules: What decides about it.
+
+    Returns:
+        The training row with what was repaired in it, or the reason why it was left out.
+    """
+    try:
+        row, repairs = _convert(example, rules)
+    except Dropped as drop:
+        entry = Entry("dropped", drop.reason, example.qid, example.index, drop.detail)
+        return Outcome(example.index, None, (entry,))
+    entries = [Entry("repaired", repair.reason, example.qid, example.index, repair.detail) for repair in repairs]
+    return Outcome(example.index, row, tuple(entries))
+
+
+def _convert(example: Example, rules: Rules) -> tuple[Row, list[Repair]]:
+    if example.source in rules.excluded_sources:
+        raise Dropped("source_excluded", example.source)
+    if rules.drop_text_only and not example.images:
+        raise Dropped("text_only")
+    placed, repairs = _place(example)
+    gold = rules.gold(example, placed.question)
+    check_against_verifier(rules.data_source, gold, placed.question)
+    images = [check_image(image) for image in example.images]
+    if rules.meter:
+        _check_length(placed.prompt, images, rules.meter, rules.max_prompt_length)
+    row = Row(
+        data_source=rules.data_source,
+        prompt=placed.prompt,
+        images=tuple(image.content for image in images),
+        ground_truth=gold.text,
+        split=rules.split,
+        index=example.index,
+        qid=example.qid,
+        question=placed.question,
+        answer=", ".join(example.answers),
+        answer_type=gold.answer_type,
+        image_sha256=tuple(image.sha256 for image in images),
+        source=example.source,
+        category=example.category,
+        options=gold.options,
+        precise_value=gold.precise_value,
+        pass_rate_7b=example.pass_rate_7b,
+        pass_rate_32b=example.pass_rate_32b,
+    )
+    return row, [*repairs, *gold.repairs]
+
+
+def _place(example: Example) -> tuple[Placed, list[Repair]]:
+    """The prompt, and what had to be changed in the question."""
+    question = example.question.replace(_LOST, "")
+    repairs = [Repair("unreadable_characters_removed")] if _LOST in example.question else []
+    placed = place_images(question, len(example.images))
+    if placed is None:
+        raise Dropped("more_placeholders_than_images", f"{len(example.images)} images: {question}")
+    if not placed.question:
+        raise Dropped("question_empty")
+    return placed, [*repairs, Repair(placed.repair)] if placed.repair else repairs
+
+
+def _check_length(prompt: str, images: list[CheckedImage], meter: PromptMeter, limit: int) -> None:
+    tokens = meter.tokens(prompt, images)
+    if tokens > limit:
+        raise Dropped("prompt_too_long", f"{tokens} tokens")

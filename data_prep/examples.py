@@ -1,0 +1,70 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What the readers hand over: one row of a dataset as it is, before anything has been judged or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from data_prep.schema import UNKNOWN
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """An image as the dataset has it."""
+
+    name: str
+    content: bytes | None = field(repr=False)
+    """The file's bytes; None where the row names a file that is not there."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row of a dataset."""
+
+    index: int
+    """Position in the input, counted from 0."""
+    qid: str
+    question: str
+    answers: tuple[str, ...]
+    """The golds as the dataset has them: one, if all is well."""
+    images: tuple[SourceImage, ...]
+    source: str = ""
+    category: str = ""
+    choices: tuple[str, ...] = ()
+    """Answers to choose from that the question does not show."""
+    right_choice: str = ""
+    """The letter of the right one, where the dataset says it."""
+    precise_values: tuple[float, ...] = ()
+    """The choices as unrounded numbers."""
+    pass_rate_7b: float = UNKNOWN
+    pass_rate_32b: float = UNKNOWN
+
+
+class Reader(Protocol):
+    """A dataset that can be read from any row on."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files and folders everything is read from."""
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+
+    def read(self, start: int) -> Iterator[Example]:
+        """Read the rows from position ``start`` on; the images of earlier ones are not opened."""

@@ -1,0 +1,233 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Gold answers: cleaned, classified, and shown to the verifier that will have to grade against them."""
+
+from __future__ import annotations
+
+import re
+import string
+from dataclasses import dataclass
+
+from data_prep.examples import Example
+from data_prep.options import parse_options
+from data_prep.report import Dropped, Repair
+from data_prep.schema import UNKNOWN
+from recipe.care.reward import Score, compute_score
+from recipe.care.verifier.normalise import clean, matching_brace
+from recipe.care.verifier.quantity import quantity_of
+from recipe.care.verifier.virl import infer_answer_type
+
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_PREFIX = re.compile(r"\s*final\s+answer\s*:\s*", re.IGNORECASE)
+_LETTERS_ONLY = re.compile(r"\(?[A-Z](?:\s*[,;&]?\s*[A-Z])*\)?")
+_DECIMALS = re.compile(r"-?[0-9]+\.([0-9]+)")
+_SERIAL = re.compile(r"[345][0-9]{4}(?:\.0)?")
+_RATIO = re.compile(r"\bratio\b|\bproportion of\b.*\bto\b", re.IGNORECASE)
+_ASKS_FOR_DATE = re.compile(
+    r"^\W*(?:(?:since|until|from)\s+)?when\b"
+    r"|\b(?:what|which)\s+(?:(?:is|was|are|were|the|exact)\s+)*(?:date|day|month|year|time)\b",
+    re.IGNORECASE,
+)
+_ASKS_FOR_NUMBER = re.compile(r"\bhow\s+(?:many|much)\b", re.IGNORECASE)
+_MINUTES_OF_A_DAY = 1440
+_SERIALS = range(30_000, 50_001)
+_REPLACEMENT = "\ufffd"
+PROBE = "q+7"
+"""An answer that is wrong, and maths: it makes the verifier look at the gold."""
+
+
+@dataclass(frozen=True)
+class Gold:
+    """A gold that the verifier can work with."""
+
+    text: str
+    answer_type: str
+    """``number``, ``choice``, ``text`` or ``latex``."""
+    options: tuple[str, ...] = ()
+    precise_value: float = UNKNOWN
+    repairs: tuple[Repair, ...] = ()
+
+
+def clean_gold(raw: str) -> tuple[str, tuple[Repair, ...]]:
+    r"""Take off what surrounds a gold: ``\boxed{}``, ``$``, "Final Answer:", surprising Unicode.
+
+    Args:
+        raw: The gold as the dataset has it.
+
+    Returns:
+        The gold, and what was worth telling.
+
+    Raises:
+        Dropped: Nothing is left, or a character was lost.
+    """
+    if _REPLACEMENT in raw:
+        raise Dropped("gold_unreadable_characters", raw)
+    text = _unwrapped(clean(raw))
+    prefix = _PREFIX.match(text)
+    if prefix:
+        text = _unwrapped(text[prefix.end() :])
+    if not text:
+        raise Dropped("gold_empty", raw)
+    return text, (Repair("gold_prefix_removed", raw),) if prefix else ()
+
+
+def _unwrapped(text: str) -> str:
+    box = _BOX.match(text)
+    if box and matching_brace(text, box.end() - 1) == len(text) - 1:
+        text = text[box.end() : -1].strip()
+    for fence in ("$$", "$"):
+        inside = text[len(fence) : -len(fence)]
+        if len(text) > 2 * len(fence) and text.startswith(fence) and text.endswith(fence) and "$" not in inside:
+            return inside.strip()
+    return text
+
+
+def sole_answer(example: Example) -> str:
+    """The one gold of a row.
+
+    Raises:
+        Dropped: The row has none or several.
+    """
+    if len(example.answers) != 1:
+        raise Dropped("gold_count", ", ".join(example.answers))
+    return example.answers[0]
+
+
+def virl_gold(example: Example, question: str) -> Gold:
+    """The gold of a ViRL39K row: boxed, of any kind, with the options inside the question."""
+    text, repairs = clean_gold(sole_answer(example))
+    options = parse_options(question)
+    if options:
+        return _choice(text, options, repairs)
+    if text == "None":
+        raise Dropped("gold_none", text)
+    return Gold(text, infer_answer_type(text, ()), repairs=repairs)
+
+
+def _choice(text: str, options: tuple[str, ...], repairs: tuple[Repair, ...]) -> Gold:
+    """Find the option a gold means; the letter is what the prompt asks for."""
+    letters = string.ascii_uppercase[: len(options)]
+    if text in letters:
+        return Gold(text, "choice", options, repairs=repairs)
+    extra: dict[str, object] = {"answer_type": "choice", "options": options}
+    meant = [letter for letter in letters if _score("virl39k", text, letter, extra)["acc"] == 1.0]
+    meant = meant or _equal_options(text, options)
+    if meant:  # several only where options repeat each other; the first is as good as the next
+        became = Repair("gold_became_letter", f"{text} -> {meant[0]}")
+        return Gold(meant[0], "choice", options, repairs=(*repairs, became))
+    if len(text) > 1 and _LETTERS_ONLY.fullmatch(text) and set(re.findall("[A-Z]", text)) <= set(letters):
+        return Gold(text, "choice", options, repairs=repairs)
+    raise Dropped("gold_not_an_option", f"{text}: {' | '.join(options)}")
+
+
+def _equal_options(text: str, options: tuple[str, ...]) -> list[str]:
+    """The letter of the one option that equals a gold without having its text: 17 where the option is 17 degrees."""
+    equal = []
+    for letter, option in zip(string.ascii_uppercase, options, strict=False):
+        extra: dict[str, object] = {"answer_type": infer_answer_type(option, ())}
+        if extra["answer_type"] in ("number", "latex") and _score("virl39k", option, text, extra)["acc"] == 1.0:
+            equal.append(letter)
+    return equal if len(equal) == 1 else []
+
+
+def geometry_gold(example: Example, question: str) -> Gold:
+    """The gold of a Geometry3K row: the text of the right choice, with the number behind it where it is known."""
+    del question
+    raw = sole_answer(example)
+    text, repairs = clean_gold(raw)
+    if text == "None":
+        raise Dropped("gold_none", text)
+    value = UNKNOWN
+    if example.right_choice:
+        position = string.ascii_uppercase.find(example.right_choice)
+        marked = example.choices[position] if 0 <= position < len(example.choices) else ""
+        if "".join(marked.split()) != "".join(raw.split()):
+            raise Dropped("gold_differs_from_choice", f"{raw} against {example.right_choice}: {marked}")
+        value = example.precise_values[position] if example.precise_values else UNKNOWN
+    if value != UNKNOWN and not _rounds_to(value, text):
+        repairs = (*repairs, Repair("precise_value_ignored", f"{value!r} for {text}"))
+        value = UNKNOWN
+    return Gold(text, infer_geometry_type(text), precise_value=value, repairs=repairs)
+
+
+def infer_geometry_type(text: str) -> str:
+    """``number`` or ``latex``: there are no letters to choose in Geometry3K."""
+    return "number" if quantity_of(text) is not None else "latex"
+
+
+def _rounds_to(value: float, text: str) -> bool:
+    """Whether an unrounded value is the one a gold was rounded from."""
+    gold = quantity_of(text)
+    if gold is None:
+        return False
+    slack = 0.5 * 10.0**-gold.decimals if gold.decimals is not None else 1e-3 * abs(float(gold.value))
+    return abs(float(gold.value) - value) <= slack * (1 + 1e-9)
+
+
+def chart_gold(example: Example, question: str) -> Gold:
+    """The gold of a ChartQA row, unless a spreadsheet has made something else of it."""
+    text, repairs = clean_gold(sole_answer(example))
+    if is_ratio_as_time(text, question):
+        raise Dropped("ratio_as_time", f"{text}: {question}")
+    if is_date_as_number(text, question):
+        raise Dropped("date_as_number", f"{text}: {question}")
+    return Gold(text, "number" if quantity_of(text) is not None else "text", repairs=repairs)
+
+
+def is_ratio_as_time(label: str, question: str) -> bool:
+    """Whether a label is a fraction of a day with whole minutes: 39:14 was stored as 1.634722222.
+
+    One in several thousand other numbers with six decimals looks like that; with fewer it takes a question that says
+    "ratio".
+    """
+    decimals = _DECIMALS.fullmatch(label)
+    if decimals is None:
+        return False
+    minutes = float(label) * _MINUTES_OF_A_DAY
+    fewest = 4 if _RATIO.search(question) else 6
+    return len(decimals.group(1)) >= fewest and abs(minutes - round(minutes)) < 1e-4
+
+
+def is_date_as_number(label: str, question: str) -> bool:
+    """Whether a label is a day counted from 1900 and the question asks for a date: 44362 is 15 June 2021."""
+    is_serial = _SERIAL.fullmatch(label) is not None and int(float(label)) in _SERIALS
+    return is_serial and bool(_ASKS_FOR_DATE.search(question)) and not _ASKS_FOR_NUMBER.search(question)
+
+
+def check_against_verifier(data_source: str, gold: Gold, question: str) -> None:
+    """Make sure that the verifier accepts the gold as an answer, and can tell a wrong answer from it.
+
+    Args:
+        data_source: The row's data source.
+        gold: The gold.
+        question: The question, which the verifier searches for years.
+
+    Raises:
+        Dropped: With what the verifier said.
+    """
+    extra: dict[str, object] = {
+        "answer_type": gold.answer_type,
+        "options": gold.options,
+        "question": question,
+        "precise_value": gold.precise_value,
+    }
+    own = _score(data_source, gold.text, gold.text, extra)
+    if own["acc"] != 1.0:
+        raise Dropped("gold_unusable" if own["rule"] == "bad_gold" else "gold_rejected", f"{gold.text} ({own['rule']})")
+    if gold.answer_type == "latex" and _score(data_source, gold.text, PROBE, extra)["rule"] == "gold_unparsed":
+        raise Dropped("gold_unreadable", gold.text)
+
+
+def _score(data_source: str, gold: str, answer: str, extra: dict[str, object]) -> Score:
+    return compute_score(data_source, f"<think>.</think><answer>{answer}</answer>", gold, extra)

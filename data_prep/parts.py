@@ -1,0 +1,149 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A conversion that can be interrupted anywhere: finished parts are kept, and the next run goes on behind the last.
+
+A part is a parquet file with one row group, its report, and a note of the position in the input that comes next. The
+note is written last; a part without it never happened. Where a part ends depends on the rows alone, so an interrupted
+run and an uninterrupted one end up with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from data_prep.convert import Outcome
+from data_prep.output import GROUP_BYTES, GroupWriter, replacing, write_text
+from data_prep.report import Entry, read_entries
+from data_prep.schema import Row, to_table
+
+_FINGERPRINT = "fingerprint.txt"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the input that is done."""
+
+    parquet: Path
+    report: Path
+    note: Path
+
+    @property
+    def next(self) -> int:
+        """Position in the input behind it."""
+        return int(json.loads(self.note.read_text(encoding="utf-8"))["next"])
+
+
+class Parts:
+    """The finished parts of one conversion."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        """Open the folder; what another conversion left there is deleted.
+
+        Args:
+            folder: Where the parts are; it is created.
+            fingerprint: Of input, options and program.
+        """
+        self.folder = folder
+        record = folder / _FINGERPRINT
+        if folder.exists() and not (record.is_file() and record.read_text(encoding="utf-8") == fingerprint):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(record, [fingerprint])
+        self._count = 0
+        while self._part(self._count).note.is_file():
+            self._count += 1
+
+    @property
+    def next(self) -> int:
+        """Position in the input from which on there is something to do."""
+        return self._part(self._count - 1).next if self._count else 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the finished parts."""
+        return sum(part.parquet.stat().st_size for part in self)
+
+    @property
+    def rows(self) -> int:
+        """Rows in the finished parts."""
+        return sum(pq.read_metadata(part.parquet).num_rows for part in self)
+
+    def __iter__(self) -> Iterator[Part]:
+        return map(self._part, range(self._count))
+
+    def add(self, rows: Sequence[Row], entries: Iterable[Entry], following: int) -> None:
+        """Write a part.
+
+        Args:
+            rows: Its rows.
+            entries: What was dropped and repaired in it.
+            following: Position in the input behind it.
+        """
+        part = self._part(self._count)
+        with replacing(part.parquet) as draft:
+            writer = GroupWriter(draft)
+            writer.write(to_table(rows))
+            writer.close()
+        write_text(part.report, (entry.as_line() for entry in entries))
+        write_text(part.note, [json.dumps({"next": following})])
+        self._count += 1
+
+    def copy_to(self, writer: GroupWriter) -> None:
+        """Put the parts together in one file, a row group each."""
+        for part in self:
+            writer.write(pq.read_table(part.parquet, use_threads=False, pre_buffer=False))
+
+    def entries(self) -> Iterator[Entry]:
+        """What was dropped and repaired, in the order of the input."""
+        for part in self:
+            with part.report.open(encoding="utf-8") as lines:
+                yield from read_entries(lines)
+
+    def delete(self) -> None:
+        """Delete the folder, once the result is in its place."""
+        shutil.rmtree(self.folder)
+
+    def _part(self, number: int) -> Part:
+        stem = self.folder / f"part-{number:05d}"
+        return Part(stem.with_suffix(".parquet"), stem.with_suffix(".jsonl"), stem.with_suffix(".json"))
+
+
+def fill(parts: Parts, outcomes: Iterable[Outcome], part_rows: int) -> None:
+    """Write outcomes as parts; a part ends after ``GROUP_BYTES`` of images or ``part_rows`` rows that were read.
+
+    Args:
+        parts: Where they go.
+        outcomes: What became of the rows, in the order of the input, from ``parts.next`` on.
+        part_rows: Most rows of the input in a part.
+    """
+    rows: list[Row] = []
+    entries: list[Entry] = []
+    size = seen = 0
+    for outcome in outcomes:
+        entries += outcome.entries
+        seen += 1
+        if outcome.row:
+            rows.append(outcome.row)
+            size += outcome.row.size
+        if size >= GROUP_BYTES or seen >= part_rows:
+            parts.add(rows, entries, outcome.index + 1)
+            rows, entries, size, seen = [], [], 0, 0
+    if seen:
+        parts.add(rows, entries, outcome.index + 1)

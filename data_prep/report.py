@@ -1,0 +1,128 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Every row that was dropped or repaired, with its reason, as JSON lines beside the output."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+DROPS: dict[str, str] = {
+    "question_empty": "there is no question",
+    "image_missing": "an image the row names is not in the input",
+    "image_broken": "an image cannot be opened and decoded to its end",
+    "image_too_small": "a side is shorter than 28 pixels, one image token",
+    "image_too_long": "one side is, once rounded to image tokens, over 200 times the other: processors refuse it",
+    "image_too_large": "more pixels than Pillow decodes without suspecting an attack",
+    "more_placeholders_than_images": "the question shows more images than the row has",
+    "source_excluded": "--exclude-source names where the row comes from",
+    "text_only": "the row has no image, and --text-only drop was given",
+    "gold_empty": "there is no gold answer",
+    "gold_none": "the gold is the word None, which a well-known extractor returns for what it cannot read",
+    "gold_count": "a list of several golds, or none, where the dataset promises one",
+    "gold_unreadable_characters": "the gold contains U+FFFD: a character was lost",
+    "gold_unusable": "the verifier cannot use the gold (unbalanced braces or environments)",
+    "gold_not_an_option": "the gold is none of the options that the question shows",
+    "gold_unreadable": "only the same characters would count: neither the verifier nor its LaTeX parser reads the gold",
+    "gold_rejected": "the verifier does not accept the gold as an answer to itself",
+    "gold_differs_from_choice": "the answer is not the text of the choice that the dataset marks as right",
+    "ratio_as_time": "a spreadsheet turned a ratio into a time of day: 39:14 became 1.634722222",
+    "date_as_number": "a spreadsheet turned a date into a serial number: 44362",
+    "prompt_too_long": "the prompt has more tokens than --max-prompt-length",
+}
+"""Reasons for leaving a row out."""
+
+REPAIRS: dict[str, str] = {
+    "placeholder_added": "the question had fewer <image> than the row has images; they were put before it",
+    "tag_in_question": "<image>, <video>, <audio> or a special token inside the question is spelled [image] and so on",
+    "unreadable_characters_removed": "U+FFFD was taken out of the question",
+    "gold_prefix_removed": "'Final Answer:' before the gold was taken off",
+    "gold_became_letter": "the gold was an option's text or a labelled letter; the letter replaces it",
+    "precise_value_ignored": "the dataset's unrounded value contradicts its gold and was left out",
+}
+"""Reasons for changing one."""
+
+REASONS = DROPS | REPAIRS
+LONGEST_DETAIL = 200
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that was done to one row."""
+
+    action: str
+    """``dropped`` or ``repaired``."""
+    reason: str
+    """A key of ``REASONS``, or one that another step of the preparation defines."""
+    qid: str
+    index: int
+    """Position in the input."""
+    detail: str = ""
+    """What was found, in a few words."""
+
+    def __post_init__(self) -> None:
+        if self.action not in ("dropped", "repaired"):
+            raise ValueError(f"action={self.action!r}: must be dropped or repaired.")
+
+    def as_line(self) -> str:
+        """The entry as a line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+
+class Dropped(Exception):
+    """Raised by whatever finds that a row cannot be used."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail[:LONGEST_DETAIL]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Something that was changed in a row."""
+
+    reason: str
+    """A key of ``REPAIRS``."""
+    detail: str = ""
+
+
+class Tally:
+    """How often what was done, and why."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Count entries."""
+        self.counts.update((entry.action, entry.reason) for entry in entries)
+
+    def by_reason(self, action: str) -> dict[str, int]:
+        """Counts of one action by reason, in the order of the reasons' names."""
+        return {reason: count for (name, reason), count in sorted(self.counts.items()) if name == action}
+
+    def lines(self) -> list[str]:
+        """The tally as a person reads it."""
+        rows = sorted(self.counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
+        return [
+            f"  {action:<8} {count:>7,}  {reason}: {REASONS.get(reason, '')}".rstrip(": ")
+            for (action, reason), count in rows
+        ]
+
+
+def read_entries(lines: Iterable[str]) -> list[Entry]:
+    """Read lines of JSON back."""
+    return [Entry(**json.loads(line)) for line in lines]

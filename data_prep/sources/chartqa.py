@@ -1,0 +1,164 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""ChartQA: the hub's parquet, and the original release with its JSON files and PNG folders, zipped or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.errors import InputError
+from data_prep.examples import Example, Reader, SourceImage
+from data_prep.schema import IMAGE
+from data_prep.sources.files import Files, open_files
+from data_prep.sources.locate import shards
+from data_prep.sources.tables import Columns, Table, images_in, text_in, texts_in
+
+SPLITS = ("train", "val", "test")
+HUB_PATTERNS = ("data/*.parquet",)
+HALVES = ("human", "machine")
+COLUMNS = Columns(
+    required={"image": "image", "query": "text", "label": "text or texts", "human_or_machine": "integer"},
+    optional={},
+)
+_JSON_NAMES = {"human": "human", "machine": "augmented"}
+
+
+class HubReader:
+    """Rows of the hub's parquet that belong to the wanted halves."""
+
+    def __init__(self, paths: Sequence[Path], split: str, halves: Sequence[str]) -> None:
+        self._table = Table(paths, COLUMNS)
+        self._split = split
+        self._halves = halves
+        self.files: Sequence[Path] = self._table.files
+
+    @property
+    def total(self) -> int:
+        """Rows of the files, both halves."""
+        return self._table.total
+
+    def read(self, start: int) -> Iterator[Example]:
+        """Read the rows of the wanted halves from ``start`` on."""
+        for index, record in self._table.records(start):
+            number = record["human_or_machine"]
+            if number not in (0, 1):
+                raise InputError(f"{self.files[0].name}: human_or_machine is {number} in row {index}, not 0 or 1")
+            half = HALVES[number == 1]
+            if half in self._halves:
+                yield Example(
+                    index=index,
+                    qid=f"chartqa-{self._split}-{index}",
+                    question=IMAGE + text_in(record, "query"),
+                    answers=texts_in(record, "label"),
+                    images=images_in(record, "image"),
+                    source=half,
+                )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """An entry of the original release's JSON."""
+
+    picture: str
+    query: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def read_all(cls, content: bytes) -> list[_Question]:
+        """Read a file of them.
+
+        Raises:
+            ValueError: It is no JSON, or none of ChartQA.
+        """
+        entries = json.loads(content)
+        keys = {"imgname", "query", "label"}
+        if not isinstance(entries, list) or not all(isinstance(e, dict) and keys <= e.keys() for e in entries):
+            raise ValueError(f"no list of objects with {', '.join(sorted(keys))}")
+        return [cls(str(e["imgname"]), str(e["query"]), _labels(e["label"])) for e in entries]
+
+
+def _labels(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+class OriginalReader:
+    """Questions of the original release: those by humans first, then those by machine."""
+
+    def __init__(self, files: Files, split: str, halves: Sequence[str]) -> None:
+        self._files = files
+        self._split = split
+        self._halves = halves
+        names = files.names()
+        self._lists = {half: self._questions(names, half) for half in HALVES}
+        self.files: Sequence[Path] = (files.path,)
+
+    @property
+    def total(self) -> int:
+        """Questions of the split, both halves."""
+        return sum(len(questions) for _, questions in self._lists.values())
+
+    def read(self, start: int) -> Iterator[Example]:
+        """Read the questions of the wanted halves from ``start`` on."""
+        index = 0
+        for half, (folder, questions) in self._lists.items():
+            for number, question in enumerate(questions):
+                if index >= start and half in self._halves:
+                    yield self._example(index, f"{half}-{number}", folder, question)
+                index += 1
+
+    def _example(self, index: int, name: str, folder: str, question: _Question) -> Example:
+        return Example(
+            index=index,
+            qid=f"chartqa-{self._split}-{name}",
+            question=IMAGE + question.query,
+            answers=question.labels,
+            images=(SourceImage(question.picture, self._files.read(f"{folder}png/{question.picture}")),),
+            source=name.split("-")[0],
+        )
+
+    def _questions(self, names: Sequence[str], half: str) -> tuple[str, list[_Question]]:
+        """The questions of one half, and the folder their images are in."""
+        wanted = f"{self._split}/{self._split}_{_JSON_NAMES[half]}.json"
+        found = [name for name in names if name == wanted or name.endswith(f"/{wanted}")]
+        found = [name for name in found if not name.startswith("__MACOSX")]
+        if len(found) != 1:
+            raise InputError(f"{self._files.path}: {wanted} is there {len(found)} times, not once")
+        try:
+            questions = _Question.read_all(self._files.read(found[0]) or b"")
+        except ValueError as error:
+            raise InputError(f"{self._files.path}: {found[0]} cannot be used ({error}); download it again") from error
+        return found[0].removesuffix(wanted.split("/")[1]), questions
+
+
+def open_chartqa(path: Path, split: str, halves: Sequence[str]) -> Reader:
+    """Recognise which form of ChartQA a path is.
+
+    Args:
+        path: A parquet file, the hub's snapshot, the original release's zip, or the folder it unpacks to.
+        split: One of ``SPLITS``.
+        halves: Which of ``HALVES`` to read.
+
+    Returns:
+        The reader.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    if path.suffix == ".parquet":
+        return HubReader([path], split, halves)
+    parquet = shards(path, split) if path.is_dir() else []
+    return HubReader(parquet, split, halves) if parquet else OriginalReader(open_files(path), split, halves)

@@ -1,0 +1,140 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Files by name, from a folder or out of a zip that nobody has to unpack."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from data_prep.errors import InputError
+
+WHOLE = 64 * 2**20
+"""Files up to this size are hashed completely."""
+HEAD, TAIL = 2**20, 16 * 2**20
+"""Of larger ones only the two ends are: a zip ends with its members' checksums, a parquet file with its layout."""
+
+
+class Files(Protocol):
+    """Files that are read by their relative names."""
+
+    @property
+    def path(self) -> Path:
+        """The folder or zip."""
+
+    def names(self) -> list[str]:
+        """All names, sorted, with ``/`` between folders."""
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None where there is none of that name, and ``b""`` where it is damaged."""
+
+
+class FolderFiles:
+    """The files below a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._root = path.resolve()
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file, unless the name leads out of the folder."""
+        file = (self._root / name).resolve()
+        return file.read_bytes() if file.is_relative_to(self._root) and file.is_file() else None
+
+
+class ZipFiles:
+    """The members of a zip."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the zip.
+
+        Args:
+            path: The zip file.
+
+        Raises:
+            InputError: It is no complete zip.
+        """
+        self.path = path
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise InputError(f"{path}: no complete zip file ({error}); download it again") from error
+        self._names = frozenset(self._zip.namelist())
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(name for name in self._names if not name.endswith("/"))
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a member."""
+        if name not in self._names:
+            return None
+        try:
+            return self._zip.read(name)
+        except (zipfile.BadZipFile, zlib.error, EOFError):
+            return b""  # one damaged member costs one row, which the check of its image drops
+
+
+def open_files(path: Path) -> Files:
+    """Open a folder or a zip."""
+    return FolderFiles(path) if path.is_dir() else ZipFiles(path)
+
+
+def digest_of(paths: Sequence[Path]) -> str:
+    """A hash that changes when the input does, without reading gigabytes.
+
+    Args:
+        paths: Files and folders. In a folder, JSON files count with their content, others with their size.
+
+    Returns:
+        The hash as hexadecimal digits; the place of the files does not enter it.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        for name, file in _walk(path):
+            size = file.stat().st_size
+            digest.update(f"{name}\0{size}\0".encode())
+            if path.is_file() or file.suffix == ".json":
+                digest.update(_ends_of(file, size))
+    return digest.hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    return sum(file.stat().st_size for _, file in _walk(path))
+
+
+def _walk(path: Path) -> Iterator[tuple[str, Path]]:
+    if path.is_file():
+        yield path.name, path
+        return
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        yield file.relative_to(path).as_posix(), file
+
+
+def _ends_of(file: Path, size: int) -> bytes:
+    with file.open("rb") as stream:
+        if size <= WHOLE:
+            return hashlib.sha256(stream.read()).digest()
+        head = stream.read(HEAD)
+        stream.seek(size - TAIL)
+        return hashlib.sha256(head + stream.read()).digest()

@@ -1,0 +1,189 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Geometry3K: the hub's parquet in both revisions, and the original release's problem folders, zipped or not."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.errors import InputError
+from data_prep.examples import Example, Reader, SourceImage
+from data_prep.schema import IMAGE
+from data_prep.sources.files import Files, open_files
+from data_prep.sources.locate import shards
+from data_prep.sources.tables import Columns, Table, images_in, text_in, texts_in
+
+SPLITS = ("train", "validation", "test")
+HUB_PATTERNS = ("data/*.parquet",)
+COLUMNS = Columns(
+    required={"images": "images", "problem": "text", "answer": "text"},
+    optional={"id": "integer", "choices": "texts", "ground_truth": "text"},
+)
+_ORIGINAL_NAMES = {"train": "train", "validation": "val", "test": "test"}
+_PROBLEM = re.compile(r"(?:(.*)/)?([0-9]+)/data\.json")
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is needed of a problem's ``data.json``."""
+
+    text: str
+    choices: tuple[str, ...]
+    letter: str
+    precise_values: tuple[float, ...]
+    """The choices as unrounded numbers; empty where they are not one number for each."""
+    goal: str
+
+    @classmethod
+    def read(cls, content: bytes) -> _Problem:
+        """Read a ``data.json``.
+
+        Raises:
+            ValueError: It is no JSON, or none of Geometry3K.
+        """
+        data = json.loads(content)
+        kinds = {"annotat_text": str, "choices": list, "answer": str, "precise_value": list}
+        wrong = [key for key, kind in kinds.items() if not isinstance(data.get(key), kind)]
+        if wrong:
+            raise ValueError(f"without a proper {', '.join(wrong)}")
+        choices, values = tuple(map(str, data["choices"])), data["precise_value"]
+        are_numbers = len(values) == len(choices) and all(isinstance(value, int | float) for value in values)
+        goals = data.get("problem_type_goal")
+        return cls(
+            text=data["annotat_text"],
+            choices=choices,
+            letter=data["answer"],
+            precise_values=tuple(map(float, values)) if are_numbers else (),
+            goal=str(goals[0]) if isinstance(goals, list) and goals else "",
+        )
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The right choice; empty where the letter stands for none."""
+        position = string.ascii_uppercase.find(self.letter) if len(self.letter) == 1 else -1
+        return self.choices[position : position + 1] if position >= 0 else ()
+
+
+class HubReader:
+    """Rows of the hub's parquet; the newer revision also says which choice was right."""
+
+    def __init__(self, paths: Sequence[Path], split: str) -> None:
+        self._table = Table(paths, COLUMNS)
+        self._split = split
+        self.files: Sequence[Path] = self._table.files
+
+    @property
+    def total(self) -> int:
+        """Rows of the files."""
+        return self._table.total
+
+    def read(self, start: int) -> Iterator[Example]:
+        """Read the rows from ``start`` on."""
+        for index, record in self._table.records(start):
+            number = record.get("id")
+            yield Example(
+                index=index,
+                qid=f"geometry3k-{self._split}-{index}" if number is None else f"geometry3k-{number}",
+                question=text_in(record, "problem"),
+                answers=(text_in(record, "answer"),),
+                images=images_in(record, "images"),
+                source="geometry3k",
+                choices=texts_in(record, "choices"),
+                right_choice=text_in(record, "ground_truth"),
+            )
+
+
+class OriginalReader:
+    """Problem folders of the original release, by number; they have the unrounded values."""
+
+    def __init__(self, files: Files, split: str) -> None:
+        self._files = files
+        self._names = _problems(files, _ORIGINAL_NAMES[split])
+        if not self._names:
+            raise InputError(f"{files.path}: no folders <number>/data.json of the split {split!r} in it")
+        self.files: Sequence[Path] = (files.path,)
+
+    @property
+    def total(self) -> int:
+        """Number of problems."""
+        return len(self._names)
+
+    def read(self, start: int) -> Iterator[Example]:
+        """Read the problems from ``start`` on."""
+        for index, name in enumerate(self._names[start:], start=start):
+            problem = self._problem(name)
+            picture = name.replace("data.json", "img_diagram.png")
+            yield Example(
+                index=index,
+                qid=f"geometry3k-{name.split('/')[-2]}",
+                question=IMAGE + problem.text,
+                answers=problem.answers,
+                images=(SourceImage(picture, self._files.read(picture)),),
+                source="geometry3k",
+                category=problem.goal,
+                choices=problem.choices,
+                right_choice=problem.letter,
+                precise_values=problem.precise_values,
+            )
+
+    def _problem(self, name: str) -> _Problem:
+        try:
+            return _Problem.read(self._files.read(name) or b"")
+        except ValueError as error:
+            raise InputError(f"{self._files.path}: {name} cannot be used ({error}); download it again") from error
+
+
+def _problems(files: Files, split: str) -> list[str]:
+    """Names of the ``data.json`` of a split, by number; folders named after other splits are left out."""
+    others = set(_ORIGINAL_NAMES.values()) - {split}
+    found = []
+    for name in files.names():
+        match = _PROBLEM.fullmatch(name)
+        folders = set((match[1] or "").split("/")) if match else set()
+        if match and not folders & (others | {"__MACOSX"}):
+            found.append((int(match[2]), name))
+    return [name for _, name in sorted(found)]
+
+
+def open_geometry(path: Path, split: str) -> Reader:
+    """Recognise which form of Geometry3K a path is.
+
+    Args:
+        path: A parquet file, the hub's snapshot, a zip of the original release, or a folder with its zips or problems.
+        split: One of ``SPLITS``.
+
+    Returns:
+        The reader.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    if path.suffix == ".parquet":
+        return HubReader([path], split)
+    if path.is_file():
+        return OriginalReader(open_files(path), split)
+    parquet = shards(path, split)
+    if parquet:
+        return HubReader(parquet, split)
+    name = _ORIGINAL_NAMES[split]
+    for folder in (path, path / "data" / "geometry3k"):
+        for candidate in (folder / name, folder / f"{name}.zip"):
+            if candidate.exists():
+                return OriginalReader(open_files(candidate), split)
+    return OriginalReader(open_files(path), split)

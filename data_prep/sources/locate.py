@@ -1,0 +1,62 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""From what the user typed to files: a path that exists, or a dataset on the hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_prep.errors import InputError
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def locate(given: str, patterns: Sequence[str]) -> Path:
+    """Find the input.
+
+    Args:
+        given: A path, or a dataset's id on the hub.
+        patterns: Which files of a dataset on the hub are needed.
+
+    Returns:
+        A file or folder that exists; for a hub id the local snapshot, downloaded if it is not there yet.
+
+    Raises:
+        InputError: There is neither.
+    """
+    path = Path(given).expanduser()
+    if path.exists():
+        return path
+    if not _HUB_ID.fullmatch(given):
+        raise InputError(f"--input {given}: there is no such file or folder")
+    # Only here: nothing but this needs the hub's client.
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(snapshot_download(given, repo_type="dataset", allow_patterns=list(patterns)))
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"--input {given}: no such file or folder, and the dataset cannot be fetched from the hub ({reason})"
+        ) from error
+
+
+def shards(folder: Path, split: str) -> list[Path]:
+    """The parquet files of a split as the hub lays them out: ``data/train-00000-of-00003.parquet``."""
+    found = [*folder.glob(f"{split}-*.parquet"), *folder.glob(f"data/{split}-*.parquet")]
+    return sorted(found) or sorted(folder.glob(f"{split}.parquet"))

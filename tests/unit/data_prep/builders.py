@@ -1,0 +1,330 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Small datasets in the real schemas, with the quirks and defects that the real ones have."""
+
+import io
+import json
+import random
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+
+
+def picture(width=64, height=48, *, seed=0, kind="PNG", mode="RGB") -> bytes:
+    """An image file with some content."""
+    image = Image.frombytes("RGB", (8, 6), random.Random(seed).randbytes(8 * 6 * 3)).resize((width, height))
+    buffer = io.BytesIO()
+    image.convert(mode).save(buffer, format=kind)
+    return buffer.getvalue()
+
+
+def transparent(width, height) -> bytes:
+    """A PNG of transparent black: a diagram's background."""
+    buffer = io.BytesIO()
+    Image.new("RGBA", (width, height), (0, 0, 0, 0)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of a dataset and what has to become of it."""
+
+    row: dict
+    kept: bool
+    reason: str = ""
+    gold: str = ""
+    """The expected gold of a kept row."""
+    options: tuple[str, ...] = ()
+    answer_type: str = ""
+
+
+def virl(answer, question="<image>How long is AB?", image=("images/ok.png",), **extra) -> dict:
+    return {
+        "question": question,
+        "answer": answer,
+        "PassRate_32BTrained": 0.5,
+        "PassRate_7BBase": -1.0,
+        "category": "(GradeSchool) Geometric",
+        "source": "K12",
+        "image": list(image),
+        **extra,
+    }
+
+
+CHOICES = "<image>Which one is it?\nChoices: (A) 17^\\circ (B) 18^\\circ (C) 19^\\circ (D) 20^\\circ"
+VIRL_CASES = {
+    "plain": Case(virl(r"\boxed{5}"), True, gold="5", answer_type="number"),
+    "unit": Case(virl(r"\boxed{17^\circ}"), True, gold=r"17^\circ", answer_type="number"),
+    "dollars": Case(virl(r"\boxed{$\frac{1}{2}$}"), True, gold=r"\frac{1}{2}", answer_type="number"),
+    "latex": Case(virl(r"\boxed{x^2+1}"), True, gold="x^2+1", answer_type="latex"),
+    "text": Case(virl(r"\boxed{\text{isosceles}}"), True, gold=r"\text{isosceles}", answer_type="text"),
+    "fullwidth": Case(virl("\\boxed{１２}"), True, gold="12", answer_type="number"),
+    "final_answer": Case(virl(r"Final Answer:\boxed{7}"), True, "gold_prefix_removed", gold="7", answer_type="number"),
+    "letter_without_options": Case(virl(r"\boxed{C}"), True, gold="C", answer_type="choice"),
+    "choice": Case(
+        virl(r"\boxed{B}", CHOICES),
+        True,
+        gold="B",
+        answer_type="choice",
+        options=(r"17^\circ", r"18^\circ", r"19^\circ", r"20^\circ"),
+    ),
+    "choice_lines": Case(
+        virl(r"\boxed{A}", "<image>Which animal?\nA. cat\nB. dog\nC. bird"),
+        True,
+        gold="A",
+        answer_type="choice",
+        options=("cat", "dog", "bird"),
+    ),
+    "choice_by_text": Case(
+        virl(r"\boxed{dog}", "<image>Which animal? (A) cat (B) dog (C) bird"),
+        True,
+        "gold_became_letter",
+        gold="B",
+        answer_type="choice",
+        options=("cat", "dog", "bird"),
+    ),
+    "choice_by_value": Case(
+        virl(r"\boxed{17}", CHOICES),
+        True,
+        "gold_became_letter",
+        gold="A",
+        answer_type="choice",
+        options=(r"17^\circ", r"18^\circ", r"19^\circ", r"20^\circ"),
+    ),
+    "choice_several": Case(
+        virl(r"\boxed{AC}", "<image>Which are true?\nA. one\nB. two\nC. three"),
+        True,
+        gold="AC",
+        answer_type="choice",
+        options=("one", "two", "three"),
+    ),
+    "two_images": Case(
+        virl(r"\boxed{9}", "<image><image>Add both.", ("images/ok.png", "images/other.jpg")), True, gold="9"
+    ),
+    "images_inside": Case(
+        virl(r"\boxed{9}", "First <image> then <image>, add.", ("images/ok.png", "images/other.jpg")), True, gold="9"
+    ),
+    "text_only": Case(virl(r"\boxed{4}", "What is 2+2?", (), source="DeepScaleR"), True, gold="4"),
+    "no_placeholder": Case(virl(r"\boxed{4}", "How many?"), True, "placeholder_added", gold="4"),
+    "tag_in_question": Case(
+        virl(r"\boxed{4}", "<image>What do <image> and <video> and <|image_pad|> mean?"),
+        True,
+        "tag_in_question",
+        gold="4",
+    ),
+    "image_name_without_folder": Case(virl(r"\boxed{4}", image=("ok2.png",)), True, gold="4"),
+    "gray": Case(virl(r"\boxed{4}", image=("images/gray.png",)), True, gold="4"),
+    "transparent": Case(virl(r"\boxed{4}", image=("images/rgba.png",)), True, gold="4"),
+    "unbalanced": Case(virl(r"\boxed{\frac{1}{2}"), False, "gold_unusable"),
+    "eqalign": Case(virl(r"\boxed{\left\{\eqalign{x=1\\y=2}\right.}"), False, "gold_unreadable"),
+    "none": Case(virl(r"\boxed{None}"), False, "gold_none"),
+    "none_bare": Case(virl("None"), False, "gold_none"),
+    "empty": Case(virl(r"\boxed{}"), False, "gold_empty"),
+    "nothing": Case(virl(""), False, "gold_empty"),
+    "null": Case(virl(None), False, "gold_empty"),
+    "lost_character": Case(virl("\\boxed{5\ufffd}"), False, "gold_unreadable_characters"),
+    "letter_beyond": Case(virl(r"\boxed{E}", CHOICES), False, "gold_not_an_option"),
+    "no_option": Case(virl(r"\boxed{21}", CHOICES), False, "gold_not_an_option"),
+    "too_long_gold": Case(virl(r"\boxed{" + "a very long answer " * 20 + "}"), False, "gold_rejected"),
+    "no_question": Case(virl(r"\boxed{5}", "<image>"), False, "question_empty"),
+    "too_many_placeholders": Case(virl(r"\boxed{5}", "<image><image>Add."), False, "more_placeholders_than_images"),
+    "missing_image": Case(virl(r"\boxed{5}", image=("images/nowhere.png",)), False, "image_missing"),
+    "leaves_the_folder": Case(virl(r"\boxed{5}", image=("images/../../secret.png",)), False, "image_missing"),
+    "cut_png": Case(virl(r"\boxed{5}", image=("images/cut.png",)), False, "image_broken"),
+    "cut_jpeg": Case(virl(r"\boxed{5}", image=("images/cut.jpg",)), False, "image_broken"),
+    "no_image_at_all": Case(virl(r"\boxed{5}", image=("images/text.png",)), False, "image_broken"),
+    "strip": Case(virl(r"\boxed{5}", image=("images/strip.png",)), False, "image_too_long"),
+    "tiny": Case(virl(r"\boxed{5}", image=("images/tiny.png",)), False, "image_too_small"),
+}
+VIRL_IMAGES = {
+    "images/ok.png": picture(),
+    "images/ok2.png": picture(seed=2),
+    "images/other.jpg": picture(100, 80, kind="JPEG"),
+    "images/gray.png": picture(mode="L"),
+    "images/rgba.png": transparent(64, 48),
+    "images/cut.png": picture(200, 200)[:-300],
+    "images/cut.jpg": picture(400, 300, kind="JPEG")[:-2000],
+    "images/text.png": b"<html>404</html>",
+    "images/strip.png": picture(30 * 201, 30),
+    "images/tiny.png": picture(27, 400),
+}
+
+
+def write_virl(folder: Path, rows: list[dict], images: dict[str, bytes]) -> Path:
+    """A snapshot of ViRL39K as the hub has it."""
+    folder.mkdir(parents=True)
+    schema = pa.schema(
+        [
+            ("question", pa.string()),
+            ("answer", pa.string()),
+            ("PassRate_32BTrained", pa.float64()),
+            ("PassRate_7BBase", pa.float64()),
+            ("category", pa.string()),
+            ("source", pa.string()),
+            ("qid", pa.string()),
+            ("image", pa.list_(pa.string())),
+        ]
+    )
+    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "39Krelease.parquet", row_group_size=16)
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        for name, content in images.items():
+            archive.writestr(name, content)
+    return folder
+
+
+def geometry(answer, choices=("48", "50", "52", "54"), letter="A", precise=(48.0, 50.0, 52.0, 54.0), **extra) -> dict:
+    return {
+        "annotat_text": "Find x.",
+        "problem_text": "Find $x$.",
+        "choices": list(choices),
+        "compact_choices": list(choices),
+        "answer": letter,
+        "precise_value": list(precise),
+        "rough_value": list(precise),
+        "problem_type_graph": ["Triangle"],
+        "problem_type_goal": ["Length"],
+        "data_type": "train",
+        "text": answer,
+        "image": picture(250, 250),
+        **extra,
+    }
+
+
+GEOMETRY_CASES = {
+    3: Case(geometry("48"), True, gold="48", answer_type="number"),
+    7: Case(
+        geometry(r"10 \sqrt { 3 }", ["5", r"10 \sqrt { 3 }", "20", "3"], "B", [5.0, 17.3205, 20.0, 3.0]),
+        True,
+        gold=r"10 \sqrt { 3 }",
+        answer_type="number",
+    ),
+    10: Case(geometry("13.0", ["13.0", "1", "2", "3"], "A", [12.96, 1, 2, 3]), True, gold="13.0"),
+    11: Case(geometry("22 / 3", ["1", "2", "22 / 3", "4"], "C", [1, 2, 7.33333, 4]), True, gold="22 / 3"),
+    12: Case(geometry("9.4", ["9.4", "1", "2", "3"], "A", [12.0, 1, 2, 3]), True, "precise_value_ignored", gold="9.4"),
+    20: Case(geometry("48", letter="E"), False, "gold_count"),
+    21: Case(geometry("48", image=picture(250, 250)[:-200]), False, "image_broken"),
+    22: Case(geometry("48", image=None), False, "image_missing"),
+    101: Case(geometry(r"\frac{1}{2", [r"\frac{1}{2", "1", "2", "3"], "A", [0.5, 1, 2, 3]), False, "gold_unusable"),
+}
+HUB_ONLY = Case(geometry("48", letter="B"), False, "gold_differs_from_choice")
+
+
+def write_problems(folder: Path) -> Path:
+    """A split of the original release, unpacked."""
+    for number, case in GEOMETRY_CASES.items():
+        problem = folder / str(number)
+        problem.mkdir(parents=True)
+        data = {key: value for key, value in case.row.items() if key not in ("image", "text")}
+        (problem / "data.json").write_text(json.dumps(data | {"id": number}))
+        (problem / "logic_form.json").write_text("{}")
+        if case.row["image"]:
+            (problem / "img_diagram.png").write_bytes(case.row["image"])
+    return folder
+
+
+def geometry_table(*, new_revision: bool) -> pa.Table:
+    """The hub's parquet."""
+    cases = [*GEOMETRY_CASES.items(), (102, HUB_ONLY)]
+    rows = [
+        {
+            "images": [{"bytes": case.row["image"], "path": None}],
+            "problem": "<image>" + case.row["annotat_text"],
+            "answer": case.row["text"],
+            "id": number,
+            "choices": case.row["choices"],
+            "ground_truth": case.row["answer"],
+        }
+        for number, case in cases
+    ]
+    columns = [("images", IMAGES), ("problem", pa.string()), ("answer", pa.string())]
+    if new_revision:
+        columns += [("id", pa.int64()), ("choices", pa.list_(pa.string())), ("ground_truth", pa.string())]
+    return pa.Table.from_pylist(rows, pa.schema(columns))
+
+
+def chart(label, query="How high is the bar?", half="human", image=None) -> dict:
+    return {"label": label, "query": query, "half": half, "image": image or picture(120, 90, seed=5)}
+
+
+RATIO = "What is the ratio between the bars 28 and 19?"
+CHART_CASES = [
+    Case(chart("14"), True, gold="14", answer_type="number"),
+    Case(chart("0.39", "What share is the blue bar?"), True, gold="0.39", answer_type="number"),
+    Case(chart("59%"), True, gold="59%", answer_type="number"),
+    Case(chart("0"), True, gold="0", answer_type="number"),
+    Case(chart("[63, 26]"), True, gold="[63, 26]", answer_type="text"),
+    Case(chart("[Mauritius, Chad]", "Which two?"), True, gold="[Mauritius, Chad]", answer_type="text"),
+    Case(chart("May '21", "When?"), True, gold="May '21", answer_type="text"),
+    Case(chart("Democrat (scores 60 to 100)", "Which group?"), True, gold="Democrat (scores 60 to 100)"),
+    Case(chart(" Yes ", "Is it rising? "), True, gold="Yes", answer_type="text"),
+    Case(chart("2010", "In which year was it highest?"), True, gold="2010", answer_type="number"),
+    Case(chart("None", "Which of them is red?"), True, gold="None", answer_type="text"),
+    Case(chart("40000", "How many people lived there when it was built?"), True, gold="40000"),
+    Case(chart("1.625", "What is the ratio of A to B?"), True, gold="1.625", answer_type="number"),
+    Case(chart("512.3", "What was\ufffd the revenue?"), True, "unreadable_characters_removed", gold="512.3"),
+    Case(chart("1.634722222", "How do they compare?"), False, "ratio_as_time"),
+    Case(chart("1.179861111", RATIO), False, "ratio_as_time"),
+    Case(chart("1.684722222"), False, "ratio_as_time"),
+    Case(chart("1.051388889"), False, "ratio_as_time"),
+    Case(chart("1.216666667"), False, "ratio_as_time"),
+    Case(chart("1.53125", RATIO), False, "ratio_as_time"),
+    Case(chart("44362", "When does the good rating reach the peak?"), False, "date_as_number"),
+    Case(chart(""), False, "gold_empty"),
+    Case(chart("5", image=picture(40 * 201, 40)), False, "image_too_long"),
+    Case(chart("45", "What is Turkey's value?", "machine"), True, gold="45", answer_type="number"),
+    Case(chart("Korea", "Which country has 45?", "machine"), True, gold="Korea", answer_type="text"),
+]
+
+
+def chart_table(cases: list[Case]) -> pa.Table:
+    """The hub's parquet; the last row has two labels, which the original cannot have."""
+    rows = [
+        {
+            "image": {"bytes": case.row["image"], "path": None},
+            "query": case.row["query"],
+            "label": [case.row["label"]],
+            "human_or_machine": int(case.row["half"] == "machine"),
+        }
+        for case in cases
+    ]
+    rows.append(rows[0] | {"label": ["14", "15"]})
+    columns = [("image", IMAGES.value_type), ("query", pa.string()), ("label", pa.list_(pa.string()))]
+    return pa.Table.from_pylist(rows, pa.schema([*columns, ("human_or_machine", pa.int64())]))
+
+
+def write_charts(folder: Path, split="train") -> Path:
+    """The original release, unpacked."""
+    place = folder / "ChartQA Dataset" / split
+    (place / "png").mkdir(parents=True)
+    for half, name in (("human", "human"), ("machine", "augmented")):
+        questions = []
+        for number, case in enumerate(CHART_CASES):
+            if case.row["half"] == half:
+                (place / "png" / f"{number}.png").write_bytes(case.row["image"])
+                query, label = case.row["query"], case.row["label"]
+                questions.append({"imgname": f"{number}.png", "query": query, "label": label})
+        (place / f"{split}_{name}.json").write_text(json.dumps(questions))
+    return folder
+
+
+def zipped(folder: Path) -> Path:
+    """The folder as a zip beside it, its own name as first folder."""
+    return Path(shutil.make_archive(str(folder), "zip", folder.parent, folder.name))

@@ -1,0 +1,80 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The builders of small datasets, the real ones' schemas and defects included, and tiny processors."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from recipe.tiny.models import FAMILIES, make_processor
+from recipe.tiny.tokenizer import train_tokenizer
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"data_prep_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+BUILDERS = SimpleNamespace(**vars(_load("builders")) | vars(_load("calls")))
+
+
+@pytest.fixture(scope="session")
+def build() -> SimpleNamespace:
+    """Everything in ``builders`` and ``calls``."""
+    return BUILDERS
+
+
+@pytest.fixture(scope="session")
+def virl_folder(tmp_path_factory) -> Path:
+    rows = [case.row | {"qid": name} for name, case in BUILDERS.VIRL_CASES.items()]
+    return BUILDERS.write_virl(tmp_path_factory.mktemp("virl") / "ViRL39K", rows, BUILDERS.VIRL_IMAGES)
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory, virl_folder) -> Path:
+    """A folder with one output of each dataset."""
+    inputs = tmp_path_factory.mktemp("inputs")
+    out = tmp_path_factory.mktemp("converted")
+    problems = BUILDERS.write_problems(inputs / "train")
+    charts = BUILDERS.write_charts(inputs / "charts")
+    for arguments in (
+        ("virl39k", "--input", virl_folder),
+        ("geometry3k", "--input", problems),
+        ("chartqa", "--input", charts, "--half", "both"),
+    ):
+        done = BUILDERS.call(*arguments, "--output", out)
+        assert done.status == 0, done.err
+    return out
+
+
+@pytest.fixture(scope="session", params=sorted(FAMILIES))
+def processor_folder(request, tmp_path_factory) -> Path:
+    """A processor of either family with a small vocabulary, but with image sizes as real ones have."""
+    folder = tmp_path_factory.mktemp("processors") / request.param
+    texts = [case.row["question"] for case in BUILDERS.VIRL_CASES.values()] + ["<think></think><answer></answer>"]
+    make_processor(FAMILIES[request.param], train_tokenizer(texts)).save_pretrained(folder)
+    for file in folder.glob("*processor*.json"):
+        settings = json.loads(file.read_text())
+        for part in (settings, settings.get("image_processor", {})):
+            if "size" in part:
+                part["size"] = {"shortest_edge": 56 * 56, "longest_edge": 1003520}
+        file.write_text(json.dumps(settings))
+    return folder
