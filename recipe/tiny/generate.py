@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from transformers import PreTrainedModel, ProcessorMixin
 
 from recipe.tiny.prompts import answered_correctly, chat
@@ -91,15 +92,79 @@ def _respond(
     prompts = [processor.apply_chat_template(chat(q), tokenize=False, add_generation_prompt=True) for q in questions]
     images = [question.image for question in questions]
     inputs = processor(text=prompts, images=images, padding=True, padding_side="left", return_tensors="pt")
-    draw = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-    output = model.generate(
-        **inputs,
-        **(draw if sampling.temperature > 0 else {"do_sample": False}),
-        max_new_tokens=sampling.max_tokens,
-        # A generated image token has no image behind it and breaks the next forward; verl masks them in vLLM too.
-        suppress_tokens=[processor.image_token_id, processor.video_token_id],
-    )
+    output = model.generate(**inputs, **_drawing(processor, sampling))
     return processor.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Tokens to go on from, image tokens expanded, and the image they stand for."""
+
+    ids: Sequence[int]
+    image: Image.Image
+
+
+def prompt_ids(processor: ProcessorMixin, question: Question) -> list[int]:
+    """The prompt as the model sees it."""
+    prompt = processor.apply_chat_template(chat(question), tokenize=False, add_generation_prompt=True)
+    return list(processor(text=[prompt], images=[question.image])["input_ids"][0])
+
+
+def complete(
+    model: PreTrainedModel, processor: ProcessorMixin, requests: Sequence[Request], sampling: Sampling
+) -> list[list[int]]:
+    """Go on from tokens: tokens in, tokens out, as a rollout server does.
+
+    Args:
+        model: A model of ``recipe.tiny.models``.
+        processor: Its processor.
+        requests: N requests.
+        sampling: How to draw.
+
+    Returns:
+        N continuations, each up to and with its end-of-turn token.
+    """
+    continuations: list[list[int]] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(sampling.seed)
+        for start in range(0, len(requests), sampling.batch_size):
+            continuations += _complete(model, processor, requests[start : start + sampling.batch_size], sampling)
+    return continuations
+
+
+@torch.no_grad()
+def _complete(
+    model: PreTrainedModel, processor: ProcessorMixin, requests: Sequence[Request], sampling: Sampling
+) -> list[list[int]]:
+    width = max(len(request.ids) for request in requests)
+    end = processor.tokenizer.eos_token_id
+    ids_NL = torch.full((len(requests), width), processor.tokenizer.pad_token_id)
+    mask_NL = torch.zeros_like(ids_NL)
+    for row, request in enumerate(requests):
+        ids_NL[row, width - len(request.ids) :] = torch.tensor(request.ids)
+        mask_NL[row, width - len(request.ids) :] = 1
+    output_NL = model.generate(
+        input_ids=ids_NL,
+        attention_mask=mask_NL,
+        mm_token_type_ids=(ids_NL == processor.image_token_id).long(),
+        **processor.image_processor(images=[request.image for request in requests], return_tensors="pt"),
+        **_drawing(processor, sampling),
+    )[:, width:]
+    return [_up_to(row, end) for row in output_NL.tolist()]
+
+
+def _up_to(ids: list[int], end: int) -> list[int]:
+    return ids[: ids.index(end) + 1] if end in ids else ids
+
+
+def _drawing(processor: ProcessorMixin, sampling: Sampling) -> dict[str, object]:
+    draw = {"do_sample": True, "temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+    return {
+        **(draw if sampling.temperature > 0 else {"do_sample": False}),
+        "max_new_tokens": sampling.max_tokens,
+        # A generated image token has no image behind it and breaks the next forward; verl masks them in vLLM too.
+        "suppress_tokens": [processor.image_token_id, processor.video_token_id],
+    }
 
 
 def evaluate(
