@@ -38,9 +38,9 @@ step "lint"
 step "types"
 "$VENV/bin/mypy"
 step "unit, property and contract tests"
-OMP_NUM_THREADS=2 "$VENV/bin/python" -m pytest -m "not e2e and not extra" --durations=10
+OMP_NUM_THREADS=2 "$VENV/bin/python" -m pytest -m "not e2e" --durations=10
 if [[ ${1:-} != --fast ]]; then
     step "end-to-end training runs"
-    "$VENV/bin/python" -m pytest -m "e2e and not extra" -v --durations=0 tests/e2e
+    "$VENV/bin/python" -m pytest -m e2e -v --durations=0 tests/e2e
 fi
 step "all passed"

@@ -17,6 +17,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 900
+REFERENCE_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ class Run:
     def rollouts(self, step: int) -> list[dict]:
         """Verl's rollout dump of a step."""
         return [json.loads(line) for line in (self.folder / "rollouts" / f"{step}.jsonl").read_text().splitlines()]
+
+    def prompts(self, step: int) -> Counter:
+        """The prompts a step rolled out, with their answers."""
+        return Counter((row["input"], row["gts"]) for row in self.rollouts(step))
+
+    def wait_for(self, process: subprocess.Popen, step: int) -> None:
+        """Wait until a step of the first attempt has been logged."""
+        deadline = time.monotonic() + RUN_TIMEOUT_S
+        while time.monotonic() < deadline:
+            assert process.poll() is None, self.log[-4000:]
+            if (self.folder / "metrics-1.jsonl").exists() and step in self.steps():
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"step {step} was not reached:\n{self.log[-4000:]}")
 
     def group_log(self, step: int) -> list[dict]:
         """CARE's log of a step."""
@@ -100,3 +117,22 @@ def run_demo(start_demo):
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cached_rollouts(tmp_path_factory) -> list[str]:
+    """Overrides that cache a run's rollouts of step 1, or replay them in a later run."""
+    return [
+        f"skip.rollout_tq.dump_dir={tmp_path_factory.mktemp('rollout_cache')}",
+        # verl files the cache under the experiment's name, so all runs need the same one.
+        "trainer.experiment_name=replayed",
+        "skip.rollout_tq.enable=True",
+        "skip.rollout_tq.steps=[1]",
+        "skip.rollout_tq.action=cache",
+    ]
+
+
+@pytest.fixture(scope="session")
+def reference(run_demo, cached_rollouts, tmp_path_factory) -> Run:
+    """An uninterrupted CARE run."""
+    return run_demo(tmp_path_factory.mktemp("care"), *cached_rollouts, STEPS=str(REFERENCE_STEPS))

@@ -116,8 +116,8 @@ TINY = {
 }
 
 
+@pytest.mark.e2e
 @pytest.mark.timeout(900)
-@pytest.mark.extra
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
     overrides = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1", *TINY[name]]
@@ -125,7 +125,9 @@ def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
     run = run_demo(tmp_path, *overrides, STEPS="2", VERL_LOGGING_LEVEL="WARNING")
     for step in (1, 2):
         data = run.steps()[step]
-        assert data["training/rollout_actor_probs_pearson_corr"] > 0.99
+        # The asynchronous modes sample the second step with weights that are partly a step old.
+        fresh = step == 1 or "async" not in name
+        assert data["training/rollout_actor_probs_pearson_corr"] > (0.999 if fresh else 0.9)
         assert data["actor/grad_norm"] > 0
         assert data["care/groups_mixed"] > 0
         assert data["care/distance/selected_mean"] > 0

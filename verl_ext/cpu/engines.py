@@ -11,10 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""verl registers its FSDP engines for cuda and npu only; the same classes run on the CPU."""
+"""verl's FSDP engines on the CPU: registered for it, and without the pinned memory of an accelerator.
+
+verl registers them for cuda and npu only. Its reference policy is always offloaded to pinned host memory, which torch
+allocates through the accelerator. Each half can go when verl knows the CPU.
+"""
 
 from __future__ import annotations
 
+import functools
 from types import ModuleType
 
 
@@ -24,3 +29,14 @@ def install(transformer_impl: ModuleType) -> None:
         model_type="value_model", backend=["fsdp", "fsdp2"], device="cpu", vendor="cpu"
     )
     register(transformer_impl.FSDPEngineWithValueHead)
+    transformer_impl.CPUOffloadPolicy = _unpinned(transformer_impl.CPUOffloadPolicy)  # type: ignore[attr-defined]
+
+
+def _unpinned(policy: type) -> functools.partial[object]:
+    """``policy`` with ``pin_memory=False``, whatever its caller asks for."""
+
+    def make(offload_policy: type, *, pin_memory: bool) -> object:
+        del pin_memory
+        return offload_policy(pin_memory=False)
+
+    return functools.partial(make, policy)

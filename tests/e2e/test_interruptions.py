@@ -1,0 +1,79 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A run survives what happens to runs: kill -9, Ctrl-C, another run on the same machine."""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+
+def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, run_demo, tmp_path):
+    last = max(reference.steps())
+    process, run = start_demo(tmp_path, "trainer.save_freq=1", STEPS=str(last))
+    run.wait_for(process, step=2)
+    mine = psutil.Process(process.pid).children(recursive=True)
+    for victim in [psutil.Process(process.pid), *mine]:
+        if "main_ppo" in " ".join(victim.cmdline()) or "recipe.tiny.run" in " ".join(victim.cmdline()):
+            os.kill(victim.pid, signal.SIGKILL)
+    # kill -9 gives nobody a chance to clean up: Ray ends its workers itself, but its two agents stay.
+    _, alive = psutil.wait_procs(mine, timeout=60)
+    assert all("Agent" in " ".join(process.cmdline()) for process in alive), [process.cmdline() for process in alive]
+    for process in alive:
+        process.kill()
+
+    run = run_demo(tmp_path, "trainer.save_freq=1", STEPS=str(last))
+    resumed = run.steps(2)
+    first_resumed = min(step for step in resumed if step > max(0, min(resumed)))
+    assert first_resumed >= 2, "the second attempt started from scratch"
+    assert max(resumed) == last
+    for step in range(first_resumed, last + 1):
+        assert run.prompts(step) == reference.prompts(step)
+
+
+def test_interrupt_leaves_no_process_behind(start_demo, tmp_path):
+    process, run = start_demo(tmp_path, "trainer.val_before_train=False", STEPS="50")
+    run.wait_for(process, step=1)
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert any("vLLM" in name or "ray" in name.lower() for name in (child.name() for child in started))
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive, f"left behind: {[child.cmdline()[:3] for child in alive]}"
+
+
+def test_grpo_is_the_same_with_and_without_the_plugin(reference, cached_rollouts, start_demo, tmp_path):
+    """Two GRPO runs side by side on the same rollouts: one with the plugin, one with the CPU workarounds alone.
+
+    The rollouts are replayed because vLLM's sampling cannot be made repeatable on the CPU: its batch-invariant mode,
+    which verl's ``full_determinism`` switches on, is made of kernels for accelerators.
+    """
+    stock = {"VERL_USE_EXTERNAL_PLUGINS": "none", "VERL_USE_EXTERNAL_MODULES": "verl_ext.cpu.alone"}
+    settings = [*cached_rollouts, "trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
+    runs = [
+        start_demo(tmp_path / name, *settings, ALGO="grpo", STEPS="1", **variables)
+        for name, variables in (("plugin", {}), ("stock", stock))
+    ]
+    for process, run in runs:
+        output, _ = process.communicate(timeout=900)
+        assert process.returncode == 0, f"{output}\n{run.log[-6000:]}"
+    plugin, alone = (run for _, run in runs)
+    assert plugin.prompts(1) == alone.prompts(1) == reference.prompts(1)
+    for name in ("critic/score/mean", "critic/advantages/max", "actor/pg_loss", "actor/grad_norm", "actor/entropy"):
+        assert plugin.steps()[1][name] == pytest.approx(alone.steps()[1][name], rel=1e-5, abs=1e-8), name
+    assert plugin.steps()[1]["actor/grad_norm"] > 0
+    assert not any(name.startswith("care/") for name in plugin.steps()[1])
