@@ -18,7 +18,7 @@
 #   ALGO=grpo bash examples/run_tiny_vlm_care_cpu.sh      # the baseline with the same budget
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
-# Variables: ALGO (care), STEPS (60), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
+# Variables: ALGO (care), STEPS (40), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
 # (runs/tiny_data), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0). An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
@@ -26,7 +26,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
 
 ALGO=${ALGO:-care}
-STEPS=${STEPS:-60}
+STEPS=${STEPS:-40}
 FAMILY=${FAMILY:-qwen2_5_vl}
 SEED=${SEED:-0}
 DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}
@@ -46,7 +46,7 @@ DATA=(
     data.image_key=images
     data.train_batch_size=16
     data.max_prompt_length=160
-    data.max_response_length=48
+    data.max_response_length=96
     data.seed="$SEED"
 )
 ACTOR=(
