@@ -27,14 +27,16 @@ def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, ru
     process, run = start_demo(tmp_path, "trainer.save_freq=1", STEPS=str(last))
     run.wait_for(process, step=2)
     mine = psutil.Process(process.pid).children(recursive=True)
-    for victim in [psutil.Process(process.pid), *mine]:
-        if "main_ppo" in " ".join(victim.cmdline()) or "recipe.tiny.run" in " ".join(victim.cmdline()):
+    # The names first: once their parents are dead, processes vanish while one looks at them.
+    names = {one: _name(one) for one in [psutil.Process(process.pid), *mine]}
+    for victim, name in names.items():
+        if "main_ppo" in name or "recipe.tiny.run" in name:
             os.kill(victim.pid, signal.SIGKILL)
     # kill -9 gives nobody a chance to clean up: Ray ends its workers itself, but its two agents stay.
     _, alive = psutil.wait_procs(mine, timeout=60)
-    assert all("Agent" in " ".join(process.cmdline()) for process in alive), [process.cmdline() for process in alive]
-    for process in alive:
-        process.kill()
+    assert all("Agent" in names[one] for one in alive), [names[one] for one in alive]
+    for one in alive:
+        one.kill()
 
     run = run_demo(tmp_path, "trainer.save_freq=1", STEPS=str(last))
     resumed = run.steps(2)
@@ -45,6 +47,13 @@ def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, ru
         assert run.prompts(step) == reference.prompts(step)
 
 
+def _name(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return "ended"
+
+
 def test_interrupt_leaves_no_process_behind(start_demo, tmp_path):
     process, run = start_demo(tmp_path, "trainer.val_before_train=False", STEPS="50")
     run.wait_for(process, step=1)
@@ -53,7 +62,7 @@ def test_interrupt_leaves_no_process_behind(start_demo, tmp_path):
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     _, alive = psutil.wait_procs(started, timeout=30)
-    assert not alive, f"left behind: {[child.cmdline()[:3] for child in alive]}"
+    assert not alive, f"left behind: {[_name(child) for child in alive]}"
 
 
 def test_grpo_is_the_same_with_and_without_the_plugin(reference, cached_rollouts, start_demo, tmp_path):
