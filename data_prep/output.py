@@ -36,10 +36,10 @@ GROUP_ROWS = 1000
 class GroupWriter:
     """Writes tables as row groups of one file. Nothing in the bytes depends on the time or the machine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
         # Images are compressed already: a dictionary or statistics of them would only copy whole pictures around.
         self._file = pq.ParquetWriter(
-            path, SCHEMA, compression="snappy", use_dictionary=False, write_statistics=False, store_schema=True
+            path, schema, compression="snappy", use_dictionary=False, write_statistics=False, store_schema=True
         )
 
     def write(self, table: pa.Table) -> None:
@@ -73,10 +73,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing_groups(path: Path) -> Iterator[GroupWriter]:
+def writing_groups(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[GroupWriter]:
     """Write a parquet file group by group; ``path`` appears when the block has ended well, or not at all."""
     with replacing(path) as draft:
-        writer = GroupWriter(draft)
+        writer = GroupWriter(draft, schema)
         try:
             yield writer
         finally:
