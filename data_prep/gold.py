@@ -122,12 +122,23 @@ def _choice(text: str, options: tuple[str, ...], repairs: tuple[Repair, ...]) ->
         return Gold(text, "choice", options, repairs=repairs)
     extra: dict[str, object] = {"answer_type": "choice", "options": options}
     meant = [letter for letter in letters if _score("virl39k", text, letter, extra)["acc"] == 1.0]
+    meant = meant or _equal_options(text, options)
     if meant:  # several only where options repeat each other; the first is as good as the next
         became = Repair("gold_became_letter", f"{text} -> {meant[0]}")
         return Gold(meant[0], "choice", options, repairs=(*repairs, became))
     if len(text) > 1 and _LETTERS_ONLY.fullmatch(text) and set(re.findall("[A-Z]", text)) <= set(letters):
         return Gold(text, "choice", options, repairs=repairs)
     raise Dropped("gold_not_an_option", f"{text}: {' | '.join(options)}")
+
+
+def _equal_options(text: str, options: tuple[str, ...]) -> list[str]:
+    """The letter of the one option that equals a gold without having its text: 17 where the option is 17 degrees."""
+    equal = []
+    for letter, option in zip(string.ascii_uppercase, options, strict=False):
+        extra: dict[str, object] = {"answer_type": infer_answer_type(option, ())}
+        if extra["answer_type"] in ("number", "latex") and _score("virl39k", option, text, extra)["acc"] == 1.0:
+            equal.append(letter)
+    return equal if len(equal) == 1 else []
 
 
 def geometry_gold(example: Example, question: str) -> Gold:

@@ -46,7 +46,6 @@ from data_prep.output import require_space, sha256_of, write_text
 from data_prep.parts import Parts, fill
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
-from data_prep.schema import read_rows
 from data_prep.sources.files import digest_of, size_of
 
 Given = TypeVar("Given")
@@ -159,9 +158,7 @@ def _finish(job: Job, parts: Parts, fingerprint: str) -> Manifest:
     manifest_path(job.parquet).unlink(missing_ok=True)
     parts.merge(job.parquet)
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
-    counts = Counts()
-    for row in read_rows(job.parquet):
-        counts.add(row)
+    counts = Counts.of(job.parquet)
     rows = counts.data_source.total()
     manifest = Manifest(
         parquet=job.parquet.name,

@@ -70,15 +70,18 @@ class PromptMeter:
         Returns:
             The number verl compares with ``data.max_prompt_length``.
         """
-        pieces = [piece for piece in re.split(f"({IMAGE})", prompt) if piece]
-        parts = [{"type": "image"} if piece == IMAGE else {"type": "text", "text": piece} for piece in pieces]
-        content: object = parts if images else prompt
-        text = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-        )
+        text = self.render(prompt)
         written = len(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
         # The template has written one token for every image.
         return written + sum(self._image_tokens(image) - 1 for image in images)
+
+    def render(self, prompt: str) -> str:
+        """The text the model reads for a prompt: chat template applied, one token in the place of every image."""
+        pieces = [piece for piece in re.split(f"({IMAGE})", prompt) if piece]
+        parts = [{"type": "image"} if piece == IMAGE else {"type": "text", "text": piece} for piece in pieces]
+        content: object = parts if IMAGE in prompt else prompt
+        messages = [{"role": "user", "content": content}]
+        return str(self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
     def _image_tokens(self, image: CheckedImage) -> int:
         """Tokens of an image: verl resizes it with qwen-vl-utils first, then the processor does with its own limits."""

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from data_prep.errors import InputError
 from data_prep.schema import SCHEMA, Row, to_table
 
-GROUP_BYTES = 64 * 2**20
+GROUP_BYTES = 32 * 2**20
 """A row group is closed when its images reach this size, so that writer and reader hold that much and no more."""
 GROUP_ROWS = 1000
 
@@ -37,9 +37,9 @@ class GroupWriter:
     """Writes tables as row groups of one file. Nothing in the bytes depends on the time or the machine."""
 
     def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
-        # Images are compressed already: a dictionary or statistics of them would only copy whole pictures around.
+        # Images are compressed already; a codec, a dictionary or statistics would only copy them around.
         self._file = pq.ParquetWriter(
-            path, schema, compression="snappy", use_dictionary=False, write_statistics=False, store_schema=True
+            path, schema, compression="none", use_dictionary=False, write_statistics=False, store_schema=True
         )
 
     def write(self, table: pa.Table) -> None:

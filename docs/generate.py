@@ -29,6 +29,7 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from data_prep.report import DROPS, REPAIRS
 from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
 from recipe.care.regions import REGION_METRICS
@@ -37,6 +38,7 @@ from recipe.care.representative import RGR_METRICS
 from verl_ext.step import STEP_METRICS
 
 DOCS = Path(__file__).parent
+_TAG = re.compile("(<[a-z]+>)")
 _TABLE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 WHEN: dict[str, str] = {
@@ -113,6 +115,12 @@ def _glossary(metrics: Mapping[str, str]) -> str:
     return "\n".join(rows)
 
 
+def _reasons(reasons: Mapping[str, str]) -> str:
+    rows = ["| reason | meaning |", "|---|---|"]
+    rows += ["| `{}` | {} |".format(name, _TAG.sub(r"`\1`", note)) for name, note in reasons.items()]
+    return "\n".join(rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "top": lambda: _settings(""),
     "rescue": lambda: _settings("rescue"),
@@ -121,6 +129,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "report": lambda: _glossary(METRICS),
     "rgr_metrics": lambda: _glossary(RGR_METRICS),
     "region_metrics": lambda: _glossary(REGION_METRICS),
+    "drops": lambda: _reasons(DROPS),
+    "repairs": lambda: _reasons(REPAIRS),
     "step": lambda: _glossary(STEP_METRICS),
 }
 """What may stand between the marks."""

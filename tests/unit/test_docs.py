@@ -122,11 +122,12 @@ def test_links_resolve(page):
 @each_page
 def test_mentioned_commands_and_files_exist(page):
     text = page.read_text()
-    for script in re.findall(r"\b((?:examples|tests|benchmarks|docs|recipe|verl_ext)/[\w./-]+\.(?:sh|py|md))\b", text):
+    folders = "examples|tests|benchmarks|docs|recipe|verl_ext|data_prep"
+    for script in re.findall(rf"\b((?:{folders})/[\w./-]+\.(?:sh|py|md))\b", text):
         assert (ROOT / script).is_file(), script
     for script in re.findall(r"bash ([\w./-]+)", text):
         assert (ROOT / script).is_file(), script
-    for module in re.findall(r"(?:python|python3) -m ((?:recipe|verl_ext)\.[\w.]+\w)", text):
+    for module in re.findall(r"(?:python|python3) -m ((?:recipe|verl_ext|data_prep)\.[\w.]+\w)", text):
         assert importlib.util.find_spec(module) is not None, module
 
 

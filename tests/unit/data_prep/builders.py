@@ -39,6 +39,13 @@ def picture(width=64, height=48, *, seed=0, kind="PNG", mode="RGB") -> bytes:
     return buffer.getvalue()
 
 
+def transparent(width, height) -> bytes:
+    """A PNG of transparent black: a diagram's background."""
+    buffer = io.BytesIO()
+    Image.new("RGBA", (width, height), (0, 0, 0, 0)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True)
 class Case:
     """A row of a dataset and what has to become of it."""
@@ -97,6 +104,14 @@ VIRL_CASES = {
         answer_type="choice",
         options=("cat", "dog", "bird"),
     ),
+    "choice_by_value": Case(
+        virl(r"\boxed{17}", CHOICES),
+        True,
+        "gold_became_letter",
+        gold="A",
+        answer_type="choice",
+        options=(r"17^\circ", r"18^\circ", r"19^\circ", r"20^\circ"),
+    ),
     "choice_several": Case(
         virl(r"\boxed{AC}", "<image>Which are true?\nA. one\nB. two\nC. three"),
         True,
@@ -147,7 +162,7 @@ VIRL_IMAGES = {
     "images/ok2.png": picture(seed=2),
     "images/other.jpg": picture(100, 80, kind="JPEG"),
     "images/gray.png": picture(mode="L"),
-    "images/rgba.png": picture(mode="RGBA"),
+    "images/rgba.png": transparent(64, 48),
     "images/cut.png": picture(200, 200)[:-300],
     "images/cut.jpg": picture(400, 300, kind="JPEG")[:-2000],
     "images/text.png": b"<html>404</html>",

@@ -66,7 +66,7 @@ def converted(tmp_path_factory, virl_folder) -> Path:
 
 @pytest.fixture(scope="session", params=sorted(FAMILIES))
 def processor_folder(request, tmp_path_factory) -> Path:
-    """A processor of either family with a small vocabulary, but as many image tokens as the real one makes."""
+    """A processor of either family with a small vocabulary, but with image sizes as real ones have."""
     folder = tmp_path_factory.mktemp("processors") / request.param
     texts = [case.row["question"] for case in BUILDERS.VIRL_CASES.values()] + ["<think></think><answer></answer>"]
     make_processor(FAMILIES[request.param], train_tokenizer(texts)).save_pretrained(folder)
@@ -74,6 +74,6 @@ def processor_folder(request, tmp_path_factory) -> Path:
         settings = json.loads(file.read_text())
         for part in (settings, settings.get("image_processor", {})):
             if "size" in part:
-                part["size"] = {"shortest_edge": 56 * 56, "longest_edge": 12845056}
+                part["size"] = {"shortest_edge": 56 * 56, "longest_edge": 1003520}
         file.write_text(json.dumps(settings))
     return folder

@@ -61,8 +61,9 @@ def test_transparent_pictures_are_laid_on_white(build, converted, processor_fold
     """The reason why the images are plain bytes: an Image feature would turn transparent pixels black."""
     dataset = load([converted / "virl39k_train.parquet"], processor_folder, cache, filter_overlong_prompts=False)
     qids = [row["extra_info"]["qid"] for row in dataset.dataframe]
-    picture = dataset[qids.index("transparent")]["raw_prompt"][0]["content"][0]["image"]
-    assert picture.mode == "RGBA"
+    messages = dataset[qids.index("transparent")]["raw_prompt"]
+    (picture,), _, _ = dataset._process_multi_modal_info(messages, dataset.image_patch_size, dataset.config)
+    assert picture.getpixel((10, 10)) == (255, 255, 255)
 
 
 SIZES = [(28, 28), (64, 48), (250, 250), (333, 777), (1000, 700), (5500, 30), (3700, 3600)]

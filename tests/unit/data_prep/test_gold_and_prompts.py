@@ -1,0 +1,212 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Golds, placeholders, images and rows, one at a time."""
+
+import random
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_prep.examples import SourceImage
+from data_prep.gold import Gold, check_against_verifier, clean_gold, is_date_as_number, is_ratio_as_time
+from data_prep.images import check_image
+from data_prep.output import write_rows
+from data_prep.prompts import INSTRUCTION, place_images
+from data_prep.report import Dropped
+from data_prep.schema import IMAGE, OTHER_MEDIA, SCHEMA, Row, read_rows, to_table
+
+
+@pytest.mark.parametrize(
+    ("raw", "gold"),
+    [
+        (r"\boxed{5}", "5"),
+        (r" \boxed{ \frac{1}{2} } ", r"\frac{1}{2}"),
+        (r"$\boxed{5}$", r"\boxed{5}"),
+        (r"\boxed{$x$}", "x"),
+        (r"\boxed{x} and \boxed{y}", r"\boxed{x} and \boxed{y}"),
+        (r"\boxed{\frac{1}{2}", r"\boxed{\frac{1}{2}"),
+        ("final answer: 12", "12"),
+        ("$3 and $4", "$3 and $4"),
+        ("10 \\sqrt { 3 }", "10 \\sqrt { 3 }"),
+        ("５０％", "50%"),
+        ("3\u200b.5", "3.5"),
+    ],
+)
+def test_cleaning(raw, gold):
+    assert clean_gold(raw)[0] == gold
+
+
+@pytest.mark.parametrize("raw", ["", "  ", r"\boxed{}", r"\boxed{ }", "Final answer: "])
+def test_empty_golds(raw):
+    with pytest.raises(Dropped, match="gold_empty"):
+        clean_gold(raw)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 23), st.integers(1, 59))
+def test_every_ratio_that_became_a_time_is_found(hours, minutes):
+    """As a spreadsheet prints hours:minutes as a number: nine decimals, or fewer where the fraction ends."""
+    label = f"{(hours * 60 + minutes) / 1440:.9f}".rstrip("0")
+    decimals = len(label.partition(".")[2])
+    assert is_ratio_as_time(label, "What is the ratio between them?") == (decimals >= 4)
+    assert is_ratio_as_time(label, "How do they compare?") == (decimals >= 6)
+
+
+def test_numbers_with_many_decimals_are_rarely_taken_for_a_time():
+    rng = random.Random(0)
+    labels = [f"{rng.uniform(0, 100):.6f}" for _ in range(20_000)]
+    assert sum(is_ratio_as_time(label, "How high?") for label in labels) < 20
+
+
+@pytest.mark.parametrize(
+    ("label", "question", "spoilt"),
+    [
+        ("44362", "When does the good rating reach the peak?", True),
+        ("44362", "On which date was it lowest?", True),
+        ("43831.0", "In what year did it start?", True),
+        ("44362", "What is the highest value?", False),
+        ("44362", "How many people came when it opened?", False),
+        ("2010", "When was it highest?", False),
+        ("60000", "When was it highest?", False),
+    ],
+)
+def test_dates(label, question, spoilt):
+    assert is_date_as_number(label, question) == spoilt
+
+
+@pytest.mark.parametrize(
+    ("source", "gold", "reason"),
+    [
+        ("virl39k", Gold(r"\frac{1}{2", "latex"), "gold_unusable"),
+        ("virl39k", Gold("Q", "choice", ("one", "two")), "gold_unusable"),
+        ("virl39k", Gold("</answer>", "text"), "gold_rejected"),
+        ("virl39k", Gold(r"\begin{cases}x=1\\y=2\end{cases}", "latex"), "gold_unreadable"),
+    ],
+)
+def test_golds_the_verifier_refuses(source, gold, reason):
+    with pytest.raises(Dropped, match=reason):
+        check_against_verifier(source, gold, "Why?")
+
+
+@pytest.mark.parametrize("text", [r"\frac{1}{2}", "x^2+1", r"AB \perp CD", "(1,2)", "2<x<3", "y=2x", r"\{1,2\}"])
+def test_formulas_the_verifier_takes(text):
+    check_against_verifier("virl39k", Gold(text, "latex"), "Why?")
+
+
+@pytest.mark.parametrize(
+    ("text", "images", "start", "repair"),
+    [
+        ("<image>What?", 1, "<image>What?", ""),
+        ("<image> \n What?", 1, "<image>What?", ""),
+        ("What?", 0, "What?", ""),
+        ("What?", 2, "<image><image>What?", "placeholder_added"),
+        ("<image>What?", 2, "<image><image>What?", "placeholder_added"),
+        ("<image>See <image>.", 2, "<image>See <image>.", ""),
+        ("<image>See <image>.", 1, "<image>See [image].", "tag_in_question"),
+        ("See <video>.", 0, "See [video].", "tag_in_question"),
+        ("<image>See <audio> <|im_end|>.", 1, "<image>See [audio] [im_end].", "tag_in_question"),
+    ],
+)
+def test_placeholders(text, images, start, repair):
+    placed = place_images(text, images)
+    assert (placed.prompt, placed.repair) == (f"{start}\n{INSTRUCTION}", repair)
+
+
+TAGS = st.lists(st.sampled_from([IMAGE, *OTHER_MEDIA, "<|image_pad|>", "a", " ", "\n", "?"]), max_size=12)
+
+
+@settings(deadline=None)
+@given(TAGS.map("".join), st.integers(0, 4))
+def test_placeholders_always_fit_the_images(text, images):
+    placed = place_images(text, images)
+    if placed:
+        assert placed.prompt.count(IMAGE) == images
+        assert not any(tag in placed.prompt for tag in (*OTHER_MEDIA, "<|"))
+        assert IMAGE not in placed.question
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_every_cut_of_an_image_is_noticed(build, kind):
+    whole = build.picture(200, 150, kind=kind)
+    assert (check_image(SourceImage("x", whole)).width, check_image(SourceImage("x", whole)).height) == (200, 150)
+    for share in (0.0, 0.01, 0.3, 0.6, 0.9):
+        with pytest.raises(Dropped, match="image_broken"):
+            check_image(SourceImage("x", whole[: int(len(whole) * share)]))
+
+
+def test_a_decompression_bomb_is_not_decoded(build):
+    """A header that claims 2^31 pixels; decoding it would take gigabytes."""
+    png = bytearray(build.picture(64, 64))
+    png[16:24] = (46341).to_bytes(4, "big") * 2
+    with pytest.raises(Dropped, match=r"image_too_large|image_broken"):
+        check_image(SourceImage("x", bytes(png)))
+
+
+def row(**changes) -> Row:
+    values = {
+        "data_source": "virl39k",
+        "prompt": "<image>What?",
+        "images": (b"x",),
+        "ground_truth": "5",
+        "split": "train",
+        "index": 0,
+        "qid": "q",
+        "question": "What?",
+        "answer": r"\boxed{5}",
+        "answer_type": "number",
+        "image_sha256": ("0",),
+    }
+    return Row(**values | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"data_source": "virl"}, "Did you mean 'virl39k'"),
+        ({"prompt": "What?"}, "0 placeholders for 1 images"),
+        ({"prompt": "<image><video>"}, "contains <video>"),
+        ({"images": (b"",)}, "needs its bytes"),
+        ({"image_sha256": ()}, "needs its bytes and its hash"),
+        ({"ground_truth": ""}, "gold is empty"),
+        ({"answer_type": ""}, "answer_type=''"),
+    ],
+)
+def test_rows_refuse_what_would_fail_later(changes, text):
+    with pytest.raises(ValueError, match=text):
+        row(**changes)
+
+
+NAMES = st.text(string.printable, max_size=8)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.lists(
+        st.builds(
+            row,
+            ground_truth=NAMES.filter(bool),
+            options=st.lists(NAMES, max_size=3).map(tuple),
+            precise_value=st.floats(allow_nan=False),
+            qid=NAMES,
+        ),
+        max_size=3,
+    )
+)
+def test_rows_come_back_as_they_were_written(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("rows") / "rows.parquet"
+    assert to_table(rows).schema.equals(SCHEMA)
+    assert write_rows(path, rows) == len(rows)
+    assert list(read_rows(path)) == rows

@@ -1,0 +1,83 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Options are found in every known layout, and nowhere else."""
+
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_prep.options import parse_options
+
+FOUND = [
+    ("What is x?\nChoices: (A) 1 (B) 2 (C) 3 (D) 4", ["1", "2", "3", "4"]),
+    ("What is x?\nChoices:\n(A) $\\frac{1}{2}$\n(B) 3.5 cm\n(C) None", ["$\\frac{1}{2}$", "3.5 cm", "None"]),
+    ("Which one?\nA. cat\nB. dog\nC. bird", ["cat", "dog", "bird"]),
+    ("Which one? (A) red (B) green (C) blue", ["red", "green", "blue"]),
+    ("Which is true? ( )\nA、一 B、二 C、三 D、四", ["一", "二", "三", "四"]),
+    ("Which? A. 17° B. 18° C. 19° D. 20°", ["17°", "18°", "19°", "20°"]),
+    ("Find m.\nOptions:\nA: 3\nB: 4\n\nAnswer with the letter.", ["3", "4"]),
+    ("Yes or no?\n(A) Yes\n(B) No", ["Yes", "No"]),
+    ("Select:\nA) one\nB) two\nC) three", ["one", "two", "three"]),
+    ("Which one is it? A. f(A) = 3 B. f(B) = 2 C. f(C) = 1", ["f(A) = 3", "f(B) = 2", "f(C) = 1"]),
+    ("Is (A) or (B) meant?\nA. the first\nB. the second", ["the first", "the second"]),
+    ("Which?\nA. two\nlines\nB. one", ["two\nlines", "one"]),
+]
+NOT_THERE = [
+    "as figures (A) and (B) show, find x.",
+    "In (A), (B) and (C), which is right?",
+    "Triangle with vertices A. B. and C. find",
+    "Points A, B. Find AB. C. is",
+    "Question (A) x (C) z",
+    "Choices: (A) (B) (C) (D)",
+    "The ratio A:B is 3. What is B:C?",
+    "The sets are (A) and (B) as in P(A) + P(B) = P(C).",
+    "In triangle ABC, ∠A. ∠B. What is ∠C?",
+    "Only one:\nA. cat",
+    "Wrong order:\nB. cat\nA. dog",
+    "",
+]
+
+
+@pytest.mark.parametrize(("question", "options"), FOUND)
+def test_known_layouts(question, options):
+    assert parse_options(question) == tuple(options)
+
+
+@pytest.mark.parametrize("question", NOT_THERE)
+def test_no_options(question):
+    assert parse_options(question) == ()
+
+
+WORDS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(WORDS, min_size=3, max_size=8),
+    st.sampled_from(["({}) {}", "{}. {}", "{}) {}", "{}: {}", "{}、{}"]),
+    st.sampled_from(["\n", " ", "  ", "; "]),
+    st.sampled_from(["Which of them?\n", "Which of them? ", "Which of them?\nChoices: ", "Which of them?\nOptions:\n"]),
+)
+def test_whatever_was_listed_is_found(options, item, between, before):
+    items = [item.format(letter, text) for letter, text in zip(string.ascii_uppercase, options, strict=False)]
+    assert parse_options(before + between.join(items)) == tuple(options)
+
+
+@settings(deadline=None)
+@given(st.text(string.ascii_letters + " .:()\n", max_size=120))
+def test_any_text_gives_nothing_or_a_list(text):
+    options = parse_options(text)
+    assert len(options) != 1 and all(option.strip() and option in text for option in options)
