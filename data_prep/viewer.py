@@ -96,9 +96,14 @@ def _run(options: argparse.Namespace) -> str:
     picks, totals = choose(paths, options.rows, options.seed)
     cards = sorted(show(picks, meter), key=lambda card: card.data_source)
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(output, page(cards, totals, [path.name for path in paths], options.model or ""))
+    write_text(output, page(cards, totals, [path.name for path in paths], _name_of(options.model or "")))
     shown = ", ".join(f"{total:,} {source}" for source, total in sorted(totals.items()))
     return f"{len(cards)} rows of {shown}: {output} ({output.stat().st_size / 2**20:.1f} MiB)"
+
+
+def _name_of(model: str) -> str:
+    """A hub id as it is; of a folder only the name."""
+    return Path(model).name if Path(model).exists() else model
 
 
 def choose(paths: Sequence[Path], rows: int, seed: int) -> tuple[list[Pick], dict[str, int]]:

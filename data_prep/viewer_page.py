@@ -57,7 +57,8 @@ h1 small { color: var(--soft); font-weight: normal; font-size: 13px; margin-left
 button { font: inherit; padding: 3px 12px; margin: 0 6px 4px 0; border: 1px solid var(--line); border-radius: 14px;
   background: #fff; cursor: pointer; }
 button.on { background: var(--ink); color: #fff; border-color: var(--ink); }
-main { display: grid; grid-template-columns: repeat(auto-fill, minmax(430px, 1fr)); gap: 16px; padding: 16px 24px; }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(430px, 1fr)); gap: 16px;
+  padding: 16px 24px; align-items: start; }
 article { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 14px; min-width: 0;
   display: flex; flex-direction: column; gap: 10px; }
 article.bad { border: 2px solid #c0362c; }
@@ -69,7 +70,7 @@ article[hidden] { display: none; }
   border-radius: 6px; }
 img { max-width: 100%; max-height: 300px; background: #fff; }
 .none { color: var(--soft); font-style: italic; }
-pre { margin: 0; padding: 10px; background: var(--page); border-radius: 6px; max-height: 260px; overflow: auto;
+pre { margin: 0; padding: 10px; background: var(--page); border-radius: 6px; max-height: 330px; overflow: auto;
   white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 mark { background: #dbe7ff; color: #1f4b99; border-radius: 3px; padding: 0 2px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 0; }
