@@ -116,6 +116,13 @@ class Parts:
             for part in self:
                 writer.write(pq.read_table(part.parquet, use_threads=False, pre_buffer=False))
 
+    def values(self, column: str, key: str) -> Iterator[str]:
+        """A field of a struct column in all parts; nothing else of them is read."""
+        for part in self:
+            with pq.ParquetFile(part.parquet) as file:
+                table = file.read(columns=[f"{column}.{key}"], use_threads=False)
+            yield from (struct[key] for struct in table.column(column).to_pylist())
+
     def entries(self) -> Iterator[Entry]:
         """What was dropped and repaired, in the order of the input."""
         for part in self:
