@@ -26,6 +26,7 @@ CORE = [
     "wrapt>=1.16",  # post-import hooks: the plugin costs nothing until verl's trainer is really imported
     "numpy>=2.0",
     "omegaconf>=2.3",
+    # The converters use pillow, tqdm, datasets, huggingface-hub and qwen-vl-utils too: verl-core brings all of them.
     "pandas>=2.0",
     "pyarrow>=19.0",
     # The verifier's last resort for LaTeX answers; this antlr is the one hydra needs too.

@@ -78,7 +78,7 @@ class ImagePrint:
 
 @dataclass(frozen=True)
 class RowPrint:
-    """What a row, or an item of a benchmark, is compared by, and what a summary counts it by."""
+    """What a row, or an item of a benchmark, is compared by."""
 
     qid: str
     index: int
@@ -91,9 +91,6 @@ class RowPrint:
     size: int = 0
     """Bytes of the images."""
     data_source: str = ""
-    source: str = ""
-    category: str = ""
-    answer_type: str = ""
 
 
 def print_image(data: bytes) -> ImagePrint:

@@ -42,7 +42,7 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import require_space, sha256_of, write_text
+from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts, fill
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
@@ -95,8 +95,12 @@ def run(job: Job) -> Manifest | None:
         InputError: Input or output cannot be used.
     """
     fingerprint = _fingerprint(job)
-    folder = job.parquet.parent
-    folder.mkdir(parents=True, exist_ok=True)
+    job.parquet.parent.mkdir(parents=True, exist_ok=True)
+    with alone(job.parquet):
+        return _run(job, fingerprint)
+
+
+def _run(job: Job, fingerprint: str) -> Manifest | None:
     parts_folder = job.parquet.with_name(f".{job.parquet.stem}.parts")
     made_before = recorded_fingerprint(job.parquet)
     if job.parquet.exists() and made_before is None and not parts_folder.exists():
@@ -108,7 +112,7 @@ def run(job: Job) -> Manifest | None:
         parts.delete()
         parts = Parts(parts_folder, fingerprint)
     share = job.total / max(job.reader.total, 1)
-    require_space(folder, int(ROOM * share * sum(map(size_of, job.reader.files))) - parts.size)
+    require_space(job.parquet.parent, int(ROOM * share * sum(map(size_of, job.reader.files))) - parts.size)
     if parts.next:
         print(f"going on behind row {parts.next:,} of an interrupted run")
     fill(parts, _outcomes(job, parts.next), job.part_rows)
@@ -155,8 +159,9 @@ def _finish(job: Job, parts: Parts, fingerprint: str) -> Manifest:
     if not parts.rows:
         reasons = ", ".join(tally.by_reason("dropped")) or "there are none"
         raise InputError(f"no row of the input can be used ({reasons}); nothing was written")
-    manifest_path(job.parquet).unlink(missing_ok=True)
-    parts.merge(job.parquet)
+    with writing_groups(job.parquet) as writer:
+        parts.copy_to(writer)
+        manifest_path(job.parquet).unlink(missing_ok=True)  # an old one must never stand beside the new file
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
     counts = Counts.of(job.parquet)
     rows = counts.data_source.total()

@@ -39,7 +39,7 @@ from data_prep.manifest import (
 from data_prep.mix_input import Benchmark, InputTable, PrintStore, open_benchmarks, open_tables
 from data_prep.mix_output import Place, shuffled, write_in_order, write_shuffled
 from data_prep.mix_report import Checked, Noted, check_of, overlap_json, summary
-from data_prep.output import require_space, sha256_of, write_text
+from data_prep.output import alone, require_space, sha256_of, write_text
 from data_prep.overlap import find_benchmark, find_duplicates
 from data_prep.prompts import INSTRUCTION
 from data_prep.sources.files import digest_of
@@ -167,6 +167,11 @@ def mix(settings: Settings) -> str:
     """
     fingerprint = _fingerprint(settings)
     settings.output.mkdir(parents=True, exist_ok=True)
+    with alone(settings.parquet):
+        return _mix(settings, fingerprint)
+
+
+def _mix(settings: Settings, fingerprint: str) -> str:
     made_before = recorded_fingerprint(settings.parquet)
     # Without a manifest but with fingerprints it is ours, and was interrupted before the manifest was written.
     if settings.parquet.exists() and made_before is None and not settings.fingerprints.exists():
@@ -246,7 +251,7 @@ def _describe(settings: Settings, survey: Survey, fingerprint: str) -> None:
         read=len(survey.prints),
         dropped=dict(sorted(Counter(noted.finding.reason for noted in dropped).items())),
         repaired={},
-        counts=_counts([survey.prints[place] for place in survey.kept]),
+        counts=Counts.of(parquet),
         options=settings.options,
         inputs=[InputFile(table.path.name, table.path.stat().st_size) for table in settings.tables],
         fingerprint=fingerprint,
@@ -254,16 +259,6 @@ def _describe(settings: Settings, survey: Survey, fingerprint: str) -> None:
         instruction=INSTRUCTION,
         versions=versions(),
     ).write(manifest_path(parquet))
-
-
-def _counts(rows: Sequence[RowPrint]) -> Counts:
-    return Counts(
-        data_source=Counter(row.data_source for row in rows),
-        source=Counter(row.source for row in rows),
-        category=Counter(row.category for row in rows),
-        answer_type=Counter(row.answer_type for row in rows),
-        images=Counter(str(len(row.images)) for row in rows),
-    )
 
 
 def _fingerprint(settings: Settings) -> str:

@@ -191,7 +191,4 @@ def _print_row(record: dict) -> RowPrint:
         gold=normalise_gold(gold, extra["options"]),
         size=sum(map(len, images)),
         data_source=record["data_source"],
-        source=extra["source"],
-        category=extra["category"],
-        answer_type=extra["answer_type"],
     )

@@ -24,15 +24,19 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MARKER = re.compile(r"(?:^|(?<=[\s.?!:;)]))(?:the\s+)?(?:answer\s+)?(?:choices|options)\s*(?:are)?\s*[::]\s*", re.I)
-_STYLES = (
-    re.compile(r"(?<![A-Za-z0-9\\_^{])[((]\s*([A-Z])\s*[))]\s*[.::]?"),
-    re.compile(r"(?<![A-Za-z0-9\\_^{($∠.])([A-Z])\s?[.、.](?![A-Z0-9]\.)"),
-    re.compile(r"(?<![A-Za-z0-9\\_^{($∠.(])([A-Z])\s?[))]"),
-    re.compile(r"(?<![A-Za-z0-9\\_^{($∠.])([A-Z])\s?[::](?![0-9])"),
+_MARKER = re.compile(
+    r"(?:^|(?<=[\s.?!:;)]))(?:the\s+)?(?:answer\s+)?(?:choices|options)\s*(?:are)?\s*[:\uff1a]\s*", re.I
 )
-_ENDS_A_SENTENCE = re.compile(r"[.?!::。?)\]_$}]\s*$")
-_AROUND = " \t\r\n,;,;"
+_STYLES = (
+    re.compile(r"(?<![A-Za-z\\_^{])[(\uff08]\s*([A-Z])\s*[)\uff09]\s*[.:\uff1a]?"),
+    re.compile(r"(?<![A-Za-z0-9\\_^{($∠.])([A-Z])\s?[.\uff0e、](?![A-Z0-9]\.)"),
+    re.compile(r"(?<![A-Za-z0-9\\_^{($∠.(\uff08])([A-Z])\s?[)\uff09]"),
+    re.compile(r"(?<![A-Za-z0-9\\_^{($∠.])([A-Z])\s?[:\uff1a](?![0-9])"),
+)
+"""Chinese sources have full-width signs: they are written as escapes here."""
+_ENDS_A_SENTENCE = re.compile(r"[.?!:\uff1a。\uff1f)\uff09\]_$}]\s*$")
+_AROUND = " \t\r\n,;\uff0c\uff1b"
+_NEXT_BULLET = re.compile(r"\n\s*[-•*]+\s*$")
 LONGEST_OPTION = 400
 FEWEST_INLINE = 3
 """Two labels in running text ("as (A) and (B) show") are not enough."""
@@ -80,7 +84,7 @@ def _read(question: str, style: re.Pattern[str]) -> tuple[str, ...]:
 
 
 def _label(match: re.Match[str], question: str) -> _Label:
-    before = question[: match.start()].rstrip(" \t*")
+    before = question[: match.start()].rstrip(" \t*•-")
     return _Label(match.group(1), match.start(), match.end(), not before or before.endswith("\n"))
 
 
@@ -98,8 +102,14 @@ def _is_list(question: str, run: Sequence[_Label], has_marker: bool) -> bool:
 
 def _texts(question: str, run: Sequence[_Label]) -> tuple[str, ...]:
     ends = [label.start for label in run[1:]]
-    texts = [question[label.end : end].strip(_AROUND) for label, end in zip(run, ends, strict=False)]
-    last = question[run[-1].end :].strip(_AROUND)
+    texts = [_bare(question[label.end : end]) for label, end in zip(run, ends, strict=False)]
+    last = _bare(question[run[-1].end :])
     if not any("\n" in text for text in texts):  # what follows on further lines is no part of the last option
-        last = last.split("\n")[0].strip(_AROUND)
+        last = _bare(last.split("\n")[0])
     return (*texts, last)
+
+
+def _bare(text: str) -> str:
+    """An option without what separates it from its label and its neighbour: commas, bullets, Markdown's bold."""
+    text = _NEXT_BULLET.sub("", text).strip(_AROUND)
+    return text.removeprefix("**").removesuffix("**").strip(_AROUND)

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -81,6 +82,28 @@ def writing_groups(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[GroupWrit
             yield writer
         finally:
             writer.close()
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep a second run from writing the same file at the same time.
+
+    Args:
+        path: The file to write.
+
+    Raises:
+        InputError: Somebody is writing it. A run that was killed holds nothing.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{path}: another run is writing it; wait for that one or end it") from error
+        try:
+            yield
+        finally:
+            lock.unlink()
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

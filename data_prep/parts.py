@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_prep.convert import Outcome
-from data_prep.output import GROUP_BYTES, GroupWriter, replacing, write_text, writing_groups
+from data_prep.output import GROUP_BYTES, GroupWriter, replacing, write_text
 from data_prep.report import Entry, read_entries
 from data_prep.schema import Row, to_table
 
@@ -110,18 +110,10 @@ class Parts:
         write_text(part.note, [json.dumps({"next": following})])
         self._count += 1
 
-    def merge(self, parquet: Path) -> None:
-        """Put the parts together as one file, a row group each."""
-        with writing_groups(parquet, pq.read_schema(self._part(0).parquet)) as writer:
-            for part in self:
-                writer.write(pq.read_table(part.parquet, use_threads=False, pre_buffer=False))
-
-    def values(self, column: str, key: str) -> Iterator[str]:
-        """A field of a struct column in all parts; nothing else of them is read."""
+    def copy_to(self, writer: GroupWriter) -> None:
+        """Put the parts together in one file, a row group each."""
         for part in self:
-            with pq.ParquetFile(part.parquet) as file:
-                table = file.read(columns=[f"{column}.{key}"], use_threads=False)
-            yield from (struct[key] for struct in table.column(column).to_pylist())
+            writer.write(pq.read_table(part.parquet, use_threads=False, pre_buffer=False))
 
     def entries(self) -> Iterator[Entry]:
         """What was dropped and repaired, in the order of the input."""

@@ -20,7 +20,6 @@ import hashlib
 import itertools
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +42,11 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import GROUP_BYTES, require_space, sha256_of, write_text
+from data_prep.output import GROUP_BYTES, alone, require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import REASONS, Entry, Tally
+from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of, size_of
 from data_prep.sources.vision_r1 import ImagePool, json_files, read_conversations
 
@@ -146,6 +146,11 @@ def run(job: ColdJob) -> str:
     """
     fingerprint = _fingerprint(job)
     job.parquet.parent.mkdir(parents=True, exist_ok=True)
+    with alone(job.parquet):
+        return _run(job, fingerprint)
+
+
+def _run(job: ColdJob, fingerprint: str) -> str:
     folder = job.parquet.with_name(f".{job.parquet.stem}.parts")
     made_before = recorded_fingerprint(job.parquet)
     if job.parquet.exists() and made_before is None and not folder.exists():
@@ -195,19 +200,16 @@ def _fill(parts: Parts, outcomes: Iterator[ColdOutcome], part_rows: int) -> None
 
 def _finish(job: ColdJob, parts: Parts, fingerprint: str) -> str:
     """Put the parts together and describe the result; the manifest comes last and vouches for the rest."""
-    tally, origins = Tally(), Counter[str]()
+    tally = Tally()
     tally.add(parts.entries())
     rows, read = parts.rows, parts.next
     if not rows:
         reasons = ", ".join(tally.by_reason("dropped")) or "there are none"
         raise InputError(f"no row of the input can be used ({reasons}); nothing was written")
     manifest_path(job.parquet).unlink(missing_ok=True)
-    parts.merge(job.parquet)
+    with writing_groups(job.parquet, SFT_SCHEMA) as writer:
+        parts.copy_to(writer)
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
-    origins.update(origin for origin in parts.values("extra_info", "source"))
-    counts = Counts(
-        Counter({DATA_SOURCE: rows}), origins, Counter({"": rows}), Counter({"": rows}), Counter({"1": rows})
-    )
     Manifest(
         parquet=job.parquet.name,
         sha256=sha256_of(job.parquet),
@@ -216,7 +218,7 @@ def _finish(job: ColdJob, parts: Parts, fingerprint: str) -> str:
         read=read,
         dropped=tally.by_reason("dropped"),
         repaired=tally.by_reason("repaired"),
-        counts=counts,
+        counts=Counts.of(job.parquet),
         options=job.options,
         inputs=[InputFile(path.name, size_of(path)) for path in (*job.files, *job.images)],
         fingerprint=fingerprint,

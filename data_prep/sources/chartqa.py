@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
@@ -68,6 +69,32 @@ class HubReader:
                 )
 
 
+@dataclass(frozen=True)
+class _Question:
+    """An entry of the original release's JSON."""
+
+    picture: str
+    query: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def read_all(cls, content: bytes) -> list[_Question]:
+        """Read a file of them.
+
+        Raises:
+            ValueError: It is no JSON, or none of ChartQA.
+        """
+        entries = json.loads(content)
+        keys = {"imgname", "query", "label"}
+        if not isinstance(entries, list) or not all(isinstance(e, dict) and keys <= e.keys() for e in entries):
+            raise ValueError(f"no list of objects with {', '.join(sorted(keys))}")
+        return [cls(str(e["imgname"]), str(e["query"]), _labels(e["label"])) for e in entries]
+
+
+def _labels(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
 class OriginalReader:
     """Questions of the original release: those by humans first, then those by machine."""
 
@@ -93,19 +120,17 @@ class OriginalReader:
                     yield self._example(index, f"{half}-{number}", folder, question)
                 index += 1
 
-    def _example(self, index: int, name: str, folder: str, question: dict) -> Example:
-        picture = f"{folder}png/{question['imgname']}"
-        label = question["label"]
+    def _example(self, index: int, name: str, folder: str, question: _Question) -> Example:
         return Example(
             index=index,
             qid=f"chartqa-{self._split}-{name}",
-            question=IMAGE + str(question["query"]),
-            answers=tuple(map(str, label)) if isinstance(label, list) else (str(label),),
-            images=(SourceImage(question["imgname"], self._files.read(picture)),),
+            question=IMAGE + question.query,
+            answers=question.labels,
+            images=(SourceImage(question.picture, self._files.read(f"{folder}png/{question.picture}")),),
             source=name.split("-")[0],
         )
 
-    def _questions(self, names: Sequence[str], half: str) -> tuple[str, list[dict]]:
+    def _questions(self, names: Sequence[str], half: str) -> tuple[str, list[_Question]]:
         """The questions of one half, and the folder their images are in."""
         wanted = f"{self._split}/{self._split}_{_JSON_NAMES[half]}.json"
         found = [name for name in names if name == wanted or name.endswith(f"/{wanted}")]
@@ -113,12 +138,9 @@ class OriginalReader:
         if len(found) != 1:
             raise InputError(f"{self._files.path}: {wanted} is there {len(found)} times, not once")
         try:
-            questions = json.loads(self._files.read(found[0]) or b"")
+            questions = _Question.read_all(self._files.read(found[0]) or b"")
         except ValueError as error:
-            raise InputError(f"{self._files.path}: {found[0]} is no JSON ({error}); download it again") from error
-        keys = {"imgname", "query", "label"}
-        if not isinstance(questions, list) or not all(isinstance(q, dict) and keys <= q.keys() for q in questions):
-            raise InputError(f"{self._files.path}: {found[0]} is no list of objects with {', '.join(sorted(keys))}")
+            raise InputError(f"{self._files.path}: {found[0]} cannot be used ({error}); download it again") from error
         return found[0].removesuffix(wanted.split("/")[1]), questions
 
 

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
@@ -35,7 +37,47 @@ COLUMNS = Columns(
 )
 _ORIGINAL_NAMES = {"train": "train", "validation": "val", "test": "test"}
 _PROBLEM = re.compile(r"(?:(.*)/)?([0-9]+)/data\.json")
-_KEYS = ("annotat_text", "choices", "answer", "precise_value")
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is needed of a problem's ``data.json``."""
+
+    text: str
+    choices: tuple[str, ...]
+    letter: str
+    precise_values: tuple[float, ...]
+    """The choices as unrounded numbers; empty where they are not one number for each."""
+    goal: str
+
+    @classmethod
+    def read(cls, content: bytes) -> _Problem:
+        """Read a ``data.json``.
+
+        Raises:
+            ValueError: It is no JSON, or none of Geometry3K.
+        """
+        data = json.loads(content)
+        kinds = {"annotat_text": str, "choices": list, "answer": str, "precise_value": list}
+        wrong = [key for key, kind in kinds.items() if not isinstance(data.get(key), kind)]
+        if wrong:
+            raise ValueError(f"without a proper {', '.join(wrong)}")
+        choices, values = tuple(map(str, data["choices"])), data["precise_value"]
+        are_numbers = len(values) == len(choices) and all(isinstance(value, int | float) for value in values)
+        goals = data.get("problem_type_goal")
+        return cls(
+            text=data["annotat_text"],
+            choices=choices,
+            letter=data["answer"],
+            precise_values=tuple(map(float, values)) if are_numbers else (),
+            goal=str(goals[0]) if isinstance(goals, list) and goals else "",
+        )
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The right choice; empty where the letter stands for none."""
+        position = string.ascii_uppercase.find(self.letter) if len(self.letter) == 1 else -1
+        return self.choices[position : position + 1] if position >= 0 else ()
 
 
 class HubReader:
@@ -87,39 +129,24 @@ class OriginalReader:
         for index, name in enumerate(self._names[start:], start=start):
             problem = self._problem(name)
             picture = name.replace("data.json", "img_diagram.png")
-            letter = str(problem["answer"])
-            choices = tuple(str(choice) for choice in problem["choices"])
-            position = "ABCDEFGH".find(letter) if len(letter) == 1 else -1
-            goals = problem.get("problem_type_goal") or [""]
             yield Example(
                 index=index,
                 qid=f"geometry3k-{name.split('/')[-2]}",
-                question=IMAGE + problem["annotat_text"],
-                answers=(choices[position],) if 0 <= position < len(choices) else (),
+                question=IMAGE + problem.text,
+                answers=problem.answers,
                 images=(SourceImage(picture, self._files.read(picture)),),
                 source="geometry3k",
-                category=str(goals[0]),
-                choices=choices,
-                right_choice=letter,
-                precise_values=_numbers(problem["precise_value"], len(choices)),
+                category=problem.goal,
+                choices=problem.choices,
+                right_choice=problem.letter,
+                precise_values=problem.precise_values,
             )
 
-    def _problem(self, name: str) -> dict:
+    def _problem(self, name: str) -> _Problem:
         try:
-            problem = json.loads(self._files.read(name) or b"")
+            return _Problem.read(self._files.read(name) or b"")
         except ValueError as error:
-            raise InputError(f"{self._files.path}: {name} is no JSON ({error}); download it again") from error
-        missing = [key for key in _KEYS if key not in problem]
-        if missing:
-            raise InputError(f"{self._files.path}: {name} lacks {', '.join(missing)}: not Geometry3K's data.json")
-        return problem
-
-
-def _numbers(values: object, count: int) -> tuple[float, ...]:
-    """The unrounded values; none where they are not one number for each choice."""
-    if not isinstance(values, list) or len(values) != count or not all(isinstance(v, int | float) for v in values):
-        return ()
-    return tuple(float(value) for value in values)
+            raise InputError(f"{self._files.path}: {name} cannot be used ({error}); download it again") from error
 
 
 def _problems(files: Files, split: str) -> list[str]:

@@ -48,6 +48,7 @@ KINDS: dict[str, Callable[[pa.DataType], bool]] = {
     "text": _is_text,
     "texts": lambda kind: _is_list(kind, _is_text),
     "text or texts": lambda kind: _is_text(kind) or _is_list(kind, _is_text),
+    "text or integer": lambda kind: _is_text(kind) or pa.types.is_integer(kind),
     "number": lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind),
     "integer": pa.types.is_integer,
     "image": _is_image,
@@ -141,7 +142,8 @@ def _read(path: Path, columns: list[str], position: int, start: int) -> Iterator
 
 def text_in(record: Record, key: str) -> str:
     """A text of a record; null reads as empty."""
-    return str(record.get(key) or "")
+    value = record.get(key)
+    return "" if value is None else str(value)
 
 
 def number_in(record: Record, key: str, unknown: float) -> float:

@@ -28,7 +28,7 @@ PARQUET = "39Krelease.parquet"
 ZIP = "images.zip"
 HUB_PATTERNS = (PARQUET, ZIP)
 COLUMNS = Columns(
-    required={"question": "text", "answer": "text", "qid": "text", "image": "text or texts"},
+    required={"question": "text", "answer": "text", "qid": "text or integer", "image": "text or texts"},
     optional={
         "category": "text",
         "source": "text",

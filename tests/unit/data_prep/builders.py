@@ -17,8 +17,6 @@ import io
 import json
 import random
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-ROOT = Path(__file__).parents[3]
 IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
 
 
@@ -331,43 +328,3 @@ def write_charts(folder: Path, split="train") -> Path:
 def zipped(folder: Path) -> Path:
     """The folder as a zip beside it, its own name as first folder."""
     return Path(shutil.make_archive(str(folder), "zip", folder.parent, folder.name))
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-def command(module: str, *arguments: object) -> list[str]:
-    """The command line a user types."""
-    return [sys.executable, "-m", f"data_prep.{module}", *map(str, arguments)]
-
-
-def call(module: str, *arguments: object) -> Finished:
-    """Run a command as a user would."""
-    done = subprocess.run(command(module, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=120)
-    return Finished(done.returncode, done.stdout, done.stderr)
-
-
-def records(parquet: Path) -> list[dict]:
-    """The rows of an output file, without their images."""
-    columns = ["data_source", "prompt", "reward_model", "extra_info"]
-    return pq.read_table(parquet, columns=columns).to_pylist()
-
-
-def entries(parquet: Path) -> list[dict]:
-    """What was dropped and repaired on the way to an output file."""
-    return [json.loads(line) for line in parquet.with_suffix(".report.jsonl").read_text().splitlines()]
-
-
-def manifest(parquet: Path) -> dict:
-    return json.loads(parquet.with_suffix(".manifest.json").read_text())
-
-
-def visible(folder: Path) -> list[str]:
-    """Names a user sees in a folder."""
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.exists() else []

@@ -17,7 +17,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -25,19 +25,20 @@ from recipe.tiny.models import FAMILIES, make_processor
 from recipe.tiny.tokenizer import train_tokenizer
 
 
-def _load_builders() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("data_prep_builders", Path(__file__).with_name("builders.py"))
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"data_prep_{name}", Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
-BUILDERS = _load_builders()
+BUILDERS = SimpleNamespace(**vars(_load("builders")) | vars(_load("calls")))
 
 
 @pytest.fixture(scope="session")
-def build() -> ModuleType:
+def build() -> SimpleNamespace:
+    """Everything in ``builders`` and ``calls``."""
     return BUILDERS
 
 

@@ -20,13 +20,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.examples import SourceImage
-from data_prep.gold import Gold, check_against_verifier, clean_gold, is_date_as_number, is_ratio_as_time
+from data_prep.convert import Rules, convert
+from data_prep.examples import Example, SourceImage
+from data_prep.gold import (
+    Gold,
+    chart_gold,
+    check_against_verifier,
+    clean_gold,
+    geometry_gold,
+    is_date_as_number,
+    is_ratio_as_time,
+    virl_gold,
+)
 from data_prep.images import check_image
 from data_prep.output import write_rows
 from data_prep.prompts import INSTRUCTION, place_images
-from data_prep.report import Dropped
+from data_prep.report import REASONS, Dropped
 from data_prep.schema import IMAGE, OTHER_MEDIA, SCHEMA, Row, read_rows, to_table
+from recipe.care.reward import compute_score
 
 
 @pytest.mark.parametrize(
@@ -136,6 +147,44 @@ def test_placeholders_always_fit_the_images(text, images):
         assert placed.prompt.count(IMAGE) == images
         assert not any(tag in placed.prompt for tag in (*OTHER_MEDIA, "<|"))
         assert IMAGE not in placed.question
+
+
+PIECES = [
+    "A",
+    "(A) ",
+    "\nB. ",
+    "C: ",
+    "Choices: ",
+    "5",
+    "\\boxed{",
+    "}",
+    "$",
+    "\\frac",
+    "^",
+    "[1, 2]",
+    "None",
+    "ratio",
+    "when",
+]
+TEXT = st.lists(st.sampled_from([*PIECES, IMAGE, "</answer>", "\ufffd", " "]), max_size=10).map("".join) | st.text(
+    max_size=20
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(TEXT, TEXT, st.sampled_from([("virl39k", virl_gold), ("geometry3k", geometry_gold), ("chartqa", chart_gold)]))
+def test_no_row_stops_a_run(build, question, answer, source):
+    """Whatever a row says, it is kept, and then right by its own gold, or dropped for a reason that is documented."""
+    image = SourceImage("x", build.VIRL_IMAGES["images/ok.png"])
+    example = Example(0, "q", question, (answer,), (image,))
+    outcome = convert(example, Rules(source[0], "train", source[1]))
+    assert all(entry.reason in REASONS for entry in outcome.entries)
+    if outcome.row is None:
+        assert [entry.action for entry in outcome.entries] == ["dropped"]
+    else:
+        gold = outcome.row.ground_truth
+        response = f"<think>.</think><answer>{gold}</answer>"
+        assert compute_score(source[0], response, gold, outcome.row.extra_info)["acc"] == 1.0
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])

@@ -39,23 +39,35 @@ def large_folder(build, tmp_path_factory):
     return build.write_virl(tmp_path_factory.mktemp("large") / "ViRL39K", rows, images)
 
 
-def start_and_stop(build, sign, parts, *arguments):
-    """Start a command, and send it a signal once it has finished so many parts."""
+def start(build, parts, *arguments) -> subprocess.Popen:
+    """Start a command, and wait until it has finished so many parts."""
     process = subprocess.Popen(
-        build.command(*arguments), cwd=build.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        build.command(*arguments),
+        cwd=build.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test-suite in the background ignores Ctrl-C, and what it starts would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     folder = arguments[-1] / ".virl39k_train.parts"
     deadline = time.monotonic() + 60
     while not (folder / f"part-{parts:05d}.json").exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)
+    return process
+
+
+def start_and_stop(build, sign, parts, *arguments):
+    """The same, and send it a signal then."""
+    process = start(build, parts, *arguments)
     process.send_signal(sign)
     _, err = process.communicate(timeout=60)
     return process.returncode, err
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(build, large_folder, tmp_path):
-    arguments = ("virl39k", "--input", large_folder, "--part-rows", "10", "--output")
+    arguments = ("virl39k", "--input", large_folder, "--part-rows", "20", "--output")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert build.call(*arguments, whole).status == 0
     assert start_and_stop(build, signal.SIGKILL, 3, *arguments, broken)[0] == -signal.SIGKILL
@@ -77,6 +89,17 @@ def test_ctrl_c_says_how_to_go_on(build, large_folder, tmp_path):
     status, err = start_and_stop(build, signal.SIGINT, 1, *arguments)
     assert (status, err) == (2, "error: interrupted; the same command goes on where it stopped\n")
     assert build.visible(tmp_path / "out") == []
+
+
+def test_two_runs_do_not_write_the_same_file(build, large_folder, tmp_path):
+    arguments = ("virl39k", "--input", large_folder, "--part-rows", "10", "--output", tmp_path)
+    first = start(build, 1, *arguments)
+    first.send_signal(signal.SIGSTOP)
+    refused(build, "another run is writing it", *arguments)
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert build.visible(tmp_path) == OUTPUTS
 
 
 def test_other_options_or_another_input_start_again(build, large_folder, tmp_path):
@@ -181,6 +204,23 @@ def test_wrong_columns(build, tmp_path):
     err = refused(build, "it lacks", "chartqa", "--input", tmp_path / "x.parquet", "--output", tmp_path / "out")
     assert "image (image), label (text or texts), human_or_machine (integer)" in err
     assert "label: int64" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [("{", "Expecting"), ('{"choices": ["1"], "answer": "A"}', "without a proper annotat_text, precise_value")],
+)
+def test_a_problem_that_is_none(build, tmp_path, content, text):
+    problems = build.write_problems(tmp_path / "train")
+    (problems / "11" / "data.json").write_text(content)
+    err = refused(build, text, "geometry3k", "--input", problems, "--output", tmp_path / "out")
+    assert "11/data.json cannot be used" in err
+
+
+def test_charts_that_are_none(build, tmp_path):
+    charts = build.write_charts(tmp_path / "charts")
+    (charts / "ChartQA Dataset" / "train" / "train_augmented.json").write_text('[{"query": "?"}]')
+    refused(build, "no list of objects with imgname, label, query", "chartqa", "--input", charts, "--output", tmp_path)
 
 
 def test_nothing_usable(build, tmp_path):

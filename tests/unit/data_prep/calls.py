@@ -1,0 +1,64 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Commands as a user runs them, and what they leave behind."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def command(module: str, *arguments: object) -> list[str]:
+    """The command line a user types."""
+    return [sys.executable, "-m", f"data_prep.{module}", *map(str, arguments)]
+
+
+def call(module: str, *arguments: object) -> Finished:
+    """Run a command as a user would."""
+    done = subprocess.run(command(module, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def records(parquet: Path) -> list[dict]:
+    """The rows of an output file, without their images."""
+    columns = ["data_source", "prompt", "reward_model", "extra_info"]
+    return pq.read_table(parquet, columns=columns).to_pylist()
+
+
+def entries(parquet: Path) -> list[dict]:
+    """What was dropped and repaired on the way to an output file."""
+    return [json.loads(line) for line in parquet.with_suffix(".report.jsonl").read_text().splitlines()]
+
+
+def manifest(parquet: Path) -> dict:
+    return json.loads(parquet.with_suffix(".manifest.json").read_text())
+
+
+def visible(folder: Path) -> list[str]:
+    """Names a user sees in a folder."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.exists() else []
