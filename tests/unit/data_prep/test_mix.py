@@ -13,7 +13,6 @@
 """The mixture command as a user runs it, against benchmark files in the columns the real ones have."""
 
 import hashlib
-import io
 import json
 import os
 import resource
@@ -24,144 +23,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
-from PIL import Image
 
 from data_prep.output import write_rows
-from data_prep.prompts import with_instruction
-from data_prep.schema import SCHEMA, Row
+from data_prep.schema import SCHEMA
 
-STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-LONG = "In triangle ABC the side AB is 5, the side BC is 7. How long is AC?"
 FILES = ["mix.inspect.jsonl", "mix.manifest.json", "mix.overlap.json", "mix.parquet", "mix.report.jsonl"]
-
-
-def recompressed(content: bytes) -> bytes:
-    image = Image.open(io.BytesIO(content)).convert("RGB")
-    buffer = io.BytesIO()
-    image.resize((image.width * 3 // 2, image.height * 3 // 2)).save(buffer, "JPEG", quality=60)
-    return buffer.getvalue()
-
-
-def make_row(source, qid, image, question="How long is AB?", gold="5", **extra) -> Row:
-    images = (image,) if image else ()
-    return Row(
-        data_source=source,
-        prompt=with_instruction("<image>" * len(images) + question),
-        images=images,
-        ground_truth=gold,
-        split="train",
-        index=int(hashlib.sha256(qid.encode()).hexdigest()[:6], 16),
-        qid=qid,
-        question=question,
-        answer=gold,
-        answer_type="number",
-        image_sha256=tuple(hashlib.sha256(content).hexdigest() for content in images),
-        **extra,
-    )
 
 
 @pytest.fixture(scope="module")
 def inputs(build, tmp_path_factory):
-    """Two converted files; every qid says what has to happen to its row."""
-    folder = tmp_path_factory.mktemp("inputs")
-    pics = [build.picture(160, 120, seed=100 + n) for n in range(12)]
-    rows = {
-        "virl39k": [
-            make_row("virl39k", "kept", pics[0]),
-            make_row("virl39k", "duplicate-of-geometry", recompressed(pics[1]), "<image>Find $x$."[7:], "48.0"),
-            make_row("virl39k", "vista-bytes", pics[2], "What?"),
-            make_row("virl39k", "verse-look", recompressed(pics[3]), "What?"),
-            make_row("virl39k", "vision-words", pics[4], LONG),
-            make_row("virl39k", "mmmu-seventh-image", pics[5], "Which?"),
-            make_row("virl39k", "pro-standard", pics[6], "Which?"),
-            make_row("virl39k", "pro-vision", recompressed(pics[7]), "Which?"),
-            make_row("virl39k", "inspect-generic", pics[8], "Find x."),
-            make_row("virl39k", "no-image", None, "What is 1 + 1?", "2"),
-            make_row("virl39k", "inspect-gold", pics[0], gold="6"),
-        ],
-        "geometry3k": [
-            make_row("geometry3k", "original", pics[1], "Find x.", "48", precise_value=48.0),
-            make_row("geometry3k", "kept-too", pics[9], "Find y.", "9"),
-        ],
-    }
-    for name, content in rows.items():
-        write_rows(folder / f"{name}_train.parquet", content)
-    return folder
-
-
-def cell(content):
-    return {"bytes": content, "path": "x.png"} if content else None
-
-
-def table(rows, **types) -> pa.Table:
-    return pa.Table.from_pylist(rows, pa.schema(list(types.items())))
+    return build.write_inputs(tmp_path_factory.mktemp("inputs"), build.picture)
 
 
 @pytest.fixture(scope="module")
 def benchmarks(build, tmp_path_factory):
-    """One small file of each of the six, columns and types as on the hub."""
-    folder = tmp_path_factory.mktemp("benchmarks")
-    pics = [build.picture(160, 120, seed=100 + n) for n in range(12)]
-    other = build.picture(160, 120, seed=999)
-    text, struct = pa.string(), STRUCT
-    seven = [f"image_{n}" for n in range(1, 8)]
-    mmmu = dict.fromkeys(["id", "question", "options", "answer"], text) | dict.fromkeys(seven, struct)
-    vista = {"pid": "1", "question": "Find x.", "image": "images/1.jpg", "choices": ["1"], "answer": "1"}
-    tables = {
-        "mathvista/data/testmini-00000-of-00001.parquet": table(
-            [vista | {"decoded_image": cell(other)}, vista | {"pid": "601", "decoded_image": cell(pics[2])}],
-            pid=text,
-            question=text,
-            image=text,
-            decoded_image=struct,
-            choices=pa.list_(text),
-            answer=text,
-        ),
-        "mathverse/testmini.parquet": table(
-            [
-                {"sample_index": "3", "question": "", "question_for_eval": "How long?", "image": cell(pics[3])},
-                {"sample_index": "4", "question": "", "question_for_eval": "How long?", "image": None},
-            ],
-            sample_index=text,
-            question=text,
-            image=struct,
-            question_for_eval=text,
-        ),
-        "mathvision/test-00000-of-00001.parquet": table(
-            [{"id": "87", "question": f"<image1>{LONG}\nA. 1\nB. 2", "options": ["A"], "decoded_image": cell(other)}],
-            id=text,
-            question=text,
-            options=pa.list_(text),
-            image=text,
-            decoded_image=struct,
-        ),
-        "mmmu/Math/validation-00000-of-00001.parquet": table(
-            [
-                {
-                    "id": "m",
-                    "question": "<image 1>",
-                    "options": "['1']",
-                    "image_1": cell(other),
-                    "image_7": cell(pics[5]),
-                }
-            ],
-            **mmmu,
-        ),
-        "pro/standard (10 options)/test-00000-of-00001.parquet": table(
-            [{"id": "test_Biology_307", "question": "Which is <image 1>?", "image_1": cell(pics[6])}], **mmmu
-        ),
-        "pro/vision/test-00000-of-00001.parquet": table(
-            [{"id": "v", "image": cell(pics[7]), "options": "['1']", "answer": "A"}],
-            id=text,
-            image=struct,
-            options=text,
-            answer=text,
-        ),
-    }
-    for name, content in tables.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, folder / name)
-    return folder
+    return build.write_benchmarks(tmp_path_factory.mktemp("benchmarks"), build.picture)
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +163,7 @@ def test_many_stretches_keep_the_order(build, tmp_path, monkeypatch):
     from data_prep.mix_input import open_tables
     from data_prep.mix_output import Place, write_shuffled
 
-    rows = [make_row("virl39k", str(n), build.picture(seed=n)) for n in range(40)]
+    rows = [build.make_row("virl39k", str(n), build.picture(seed=n)) for n in range(40)]
     write_rows(tmp_path / "in.parquet", rows)
     monkeypatch.setattr(mix_output, "GROUP_BYTES", sum(row.size for row in rows) // 9)
     order = [(7 * n) % 40 for n in range(40)]
@@ -311,8 +187,8 @@ def test_a_second_run_keeps_the_output_and_another_benchmark_reuses_fingerprints
 def test_other_pictures_can_be_kept_out(build, inputs, tmp_path):
     (tmp_path / "pictures" / "deep").mkdir(parents=True)
     (tmp_path / "pictures" / "deep" / "a.png").write_bytes(build.picture(160, 120, seed=100))
-    generic = table([{"id": 5, "problem": "?", "images": [cell(build.picture(160, 120, seed=109))]}],
-                    id=pa.int64(), problem=pa.string(), images=pa.list_(STRUCT))  # fmt: skip
+    generic = build.table([{"id": 5, "problem": "?", "images": [build.cell(build.picture(160, 120, seed=109))]}],
+                    id=pa.int64(), problem=pa.string(), images=pa.list_(build.STRUCT))  # fmt: skip
     pq.write_table(generic, tmp_path / "mine.parquet")
     own = ["--benchmark", f"holiday={tmp_path / 'pictures'}", f"mine={tmp_path / 'mine.parquet'}"]
     done = build.call("mix", *sources(inputs), "--output", tmp_path / "out", *own)
@@ -347,12 +223,12 @@ BAD = {
 def bad_folder(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad")
     image = build.picture()
-    write_rows(folder / "ok.parquet", [make_row("virl39k", "a", image)])
+    write_rows(folder / "ok.parquet", [build.make_row("virl39k", "a", image)])
     (folder / "cut.parquet").write_bytes((folder / "ok.parquet").read_bytes()[:-20])
-    pq.write_table(table([{"question": "?"}], question=pa.string()), folder / "other.parquet")
+    pq.write_table(build.table([{"question": "?"}], question=pa.string()), folder / "other.parquet")
     paths = [{"image": {"bytes": None, "path": "x.png"}}]
-    pq.write_table(table(paths, image=STRUCT), folder / "paths.parquet")
-    pq.write_table(table([{"image": cell(image)}], image=STRUCT), folder / "same.parquet")
+    pq.write_table(build.table(paths, image=build.STRUCT), folder / "paths.parquet")
+    pq.write_table(build.table([{"image": build.cell(image)}], image=build.STRUCT), folder / "same.parquet")
     (folder / "empty").mkdir()
     (folder / "mine").mkdir()
     (folder / "mine" / "mix.parquet").write_text("mine")
