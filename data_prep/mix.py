@@ -137,10 +137,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--input", nargs="+", required=True, metavar="FILE", help="converted files, the most trusted first")
+    add(
+        "--input",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="FILE",
+        help="converted files, the most trusted first",
+    )
     add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
     add("--name", default="mix", help="of the files (mix)")
-    add("--benchmark", nargs="+", default=[], metavar="NAME=PATH", help="evaluation data to keep out")
+    add("--benchmark", nargs="+", action="extend", default=[], metavar="NAME=PATH", help="evaluation data to keep out")
     add("--seed", type=int, metavar="N", help="shuffle; without it the order of the inputs stays, and verl shuffles")
     add("--workers", type=int, default=1, metavar="N", help="threads that decode images (1); the output is the same")
     add(

@@ -112,8 +112,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--input", nargs="+", required=True, metavar="PATH", help="the JSON files, or the folder they are in")
-    add("--images", nargs="+", required=True, metavar="PATH", help="folders, zips or tars with the images")
+    add(
+        "--input",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help="the JSON files, or the folder they are in",
+    )
+    add(
+        "--images",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help="folders, zips or tars with the images",
+    )
     add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
     add("--model", help="hub id or folder: measure rows with its processor, images included")
     add(

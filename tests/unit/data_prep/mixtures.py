@@ -26,6 +26,8 @@ from data_prep.prompts import with_instruction
 from data_prep.schema import Row
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+SEVEN = [f"image_{n}" for n in range(1, 8)]
+MMMU = dict.fromkeys(["id", "question", "options", "answer"], pa.string()) | dict.fromkeys(SEVEN, STRUCT)
 LONG = "In triangle ABC the side AB is 5, the side BC is 7. How long is AC?"
 
 
@@ -93,9 +95,7 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
     """One small file of each of the six, columns and types as on the hub."""
     pics = [picture(160, 120, seed=100 + n) for n in range(12)]
     other = picture(160, 120, seed=999)
-    text, struct = pa.string(), STRUCT
-    seven = [f"image_{n}" for n in range(1, 8)]
-    mmmu = dict.fromkeys(["id", "question", "options", "answer"], text) | dict.fromkeys(seven, struct)
+    text = pa.string()
     vista = {"pid": "1", "question": "Find x.", "image": "images/1.jpg", "choices": ["1"], "answer": "1"}
     tables = {
         "mathvista/data/testmini-00000-of-00001.parquet": table(
@@ -103,7 +103,7 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
             pid=text,
             question=text,
             image=text,
-            decoded_image=struct,
+            decoded_image=STRUCT,
             choices=pa.list_(text),
             answer=text,
         ),
@@ -114,7 +114,7 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
             ],
             sample_index=text,
             question=text,
-            image=struct,
+            image=STRUCT,
             question_for_eval=text,
         ),
         "mathvision/test-00000-of-00001.parquet": table(
@@ -123,7 +123,7 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
             question=text,
             options=pa.list_(text),
             image=text,
-            decoded_image=struct,
+            decoded_image=STRUCT,
         ),
         "mmmu/Math/validation-00000-of-00001.parquet": table(
             [
@@ -135,15 +135,15 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
                     "image_7": cell(pics[5]),
                 }
             ],
-            **mmmu,
+            **MMMU,
         ),
         "pro/standard (10 options)/test-00000-of-00001.parquet": table(
-            [{"id": "test_Biology_307", "question": "Which is <image 1>?", "image_1": cell(pics[6])}], **mmmu
+            [{"id": "test_Biology_307", "question": "Which is <image 1>?", "image_1": cell(pics[6])}], **MMMU
         ),
         "pro/vision/test-00000-of-00001.parquet": table(
             [{"id": "v", "image": cell(pics[7]), "options": "['1']", "answer": "A"}],
             id=text,
-            image=struct,
+            image=STRUCT,
             options=text,
             answer=text,
         ),

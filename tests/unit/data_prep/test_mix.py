@@ -130,6 +130,17 @@ def test_the_report_says_what_nobody_checked(build, inputs, benchmarks, tmp_path
     assert record["checked"][0] | {"images": 2, "items": 1, "dropped": 1} == record["checked"][0]
 
 
+def test_repeated_options_add_up(build, inputs, benchmarks, tmp_path):
+    """The last one alone would leave a benchmark unchecked without a word."""
+    first, second = (("--input", path) for path in sources(inputs)[1:])
+    names = ("mmmu", "mathvista")
+    given = [argument for name in names for argument in ("--benchmark", f"{name}={benchmarks / name}")]
+    done = build.call("mix", *first, *second, *given, "--output", tmp_path)
+    assert done.status == 0, done.err
+    assert [check["name"] for check in json.loads((tmp_path / "mix.overlap.json").read_text())["checked"]] == [*names]
+    assert build.manifest(tmp_path / "mix.parquet")["read"] == 13
+
+
 def test_rows_are_copied_and_verl_can_read_them(mixed, inputs, tmp_path):
     out, _ = mixed
     assert pq.read_schema(out / "mix.parquet").equals(SCHEMA)
