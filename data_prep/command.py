@@ -132,11 +132,27 @@ def execute(prepare: Callable[[], Job]) -> int:
     Returns:
         The exit status: 0, or 2 with one line on stderr.
     """
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # such images are dropped
-    try:
+
+    def work() -> str:
         job = prepare()
         manifest = run(job)
-        print(_summary(job, manifest) if manifest else f"{job.parquet} is up to date; --no-resume makes it again")
+        return _summary(job, manifest) if manifest else f"{job.parquet} is up to date; --no-resume makes it again"
+
+    return supervise(work)
+
+
+def supervise(work: Callable[[], str]) -> int:
+    """Do the work of a command, and print what it says or, in one line, what went wrong.
+
+    Args:
+        work: Returns the text to print.
+
+    Returns:
+        The exit status: 0, or 2 with one line on stderr.
+    """
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # such images are dropped
+    try:
+        print(work())
     except KeyboardInterrupt:
         return _fail("interrupted; the same command goes on where it stopped")
     except CareError as error:

@@ -35,7 +35,7 @@ SHORTEST_SIDE = 28
 MOST_PIXELS = 89_478_485
 """Pillow's own limit, from which on it warns of a decompression bomb."""
 _THUMBNAIL = (64, 64)
-_CANNOT_DECODE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+CANNOT_DECODE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow's decoders raise on damaged files."""
 
 
@@ -67,7 +67,7 @@ def check_image(image: SourceImage) -> CheckedImage:
         width, height = _decode(image.content)
     except UnidentifiedImageError as error:
         raise Dropped("image_broken", f"{image.name}: no image of a known format") from error
-    except _CANNOT_DECODE as error:
+    except CANNOT_DECODE as error:
         raise Dropped("image_broken", f"{image.name}: {' '.join(str(error).split())}") from error
     except Image.DecompressionBombError as error:
         raise Dropped("image_too_large", image.name) from error

@@ -60,25 +60,32 @@ class PromptMeter:
         basis = [processor.image_processor.to_dict(), processor.chat_template, processor.tokenizer.get_vocab()]
         return hashlib.sha256(json.dumps(basis, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
-    def tokens(self, prompt: str, images: Sequence[CheckedImage]) -> int:
-        """Count the tokens of a prompt, chat template and image tokens included.
+    def tokens(self, prompt: str, images: Sequence[CheckedImage], response: str = "") -> int:
+        """Count the tokens of a prompt, chat template and image tokens included, and of a response if there is one.
 
         Args:
             prompt: The user's message with its placeholders.
             images: The images, in order.
+            response: The target of an SFT row.
 
         Returns:
-            The number verl compares with ``data.max_prompt_length``.
+            The number verl compares with ``data.max_prompt_length``, or with an SFT run's ``data.max_length``.
         """
-        pieces = [piece for piece in re.split(f"({IMAGE})", prompt) if piece]
-        parts = [{"type": "image"} if piece == IMAGE else {"type": "text", "text": piece} for piece in pieces]
-        content: object = parts if images else prompt
-        text = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-        )
+        text = self.render(prompt, response)
         written = len(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
         # The template has written one token for every image.
         return written + sum(self._image_tokens(image) - 1 for image in images)
+
+    def render(self, prompt: str, response: str = "") -> str:
+        """The text the model reads: chat template applied, one token in the place of every image."""
+        pieces = [piece for piece in re.split(f"({IMAGE})", prompt) if piece]
+        parts = [{"type": "image"} if piece == IMAGE else {"type": "text", "text": piece} for piece in pieces]
+        content: object = parts if IMAGE in prompt else prompt
+        messages = [{"role": "user", "content": content}]
+        if response:
+            messages.append({"role": "assistant", "content": [{"type": "text", "text": response}]})
+        text = self._processor.apply_chat_template(messages, add_generation_prompt=not response, tokenize=False)
+        return str(text)
 
     def _image_tokens(self, image: CheckedImage) -> int:
         """Tokens of an image: verl resizes it with qwen-vl-utils first, then the processor does with its own limits."""

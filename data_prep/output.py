@@ -37,10 +37,10 @@ GROUP_ROWS = 1000
 class GroupWriter:
     """Writes tables as row groups of one file. Nothing in the bytes depends on the time or the machine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
         # Images are compressed already; a codec, a dictionary or statistics would only copy them around.
         self._file = pq.ParquetWriter(
-            path, SCHEMA, compression="none", use_dictionary=False, write_statistics=False, store_schema=True
+            path, schema, compression="none", use_dictionary=False, write_statistics=False, store_schema=True
         )
 
     def write(self, table: pa.Table) -> None:
@@ -74,10 +74,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing_groups(path: Path) -> Iterator[GroupWriter]:
+def writing_groups(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[GroupWriter]:
     """Write a parquet file group by group; ``path`` appears when the block has ended well, or not at all."""
     with replacing(path) as draft:
-        writer = GroupWriter(draft)
+        writer = GroupWriter(draft, schema)
         try:
             yield writer
         finally:

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_prep.convert import Outcome
@@ -96,10 +97,14 @@ class Parts:
             entries: What was dropped and repaired in it.
             following: Position in the input behind it.
         """
+        self.add_table(to_table(rows), entries, following)
+
+    def add_table(self, table: pa.Table, entries: Iterable[Entry], following: int) -> None:
+        """Write a part whose rows are in a table already, of whatever schema; all parts need the same one."""
         part = self._part(self._count)
         with replacing(part.parquet) as draft:
-            writer = GroupWriter(draft)
-            writer.write(to_table(rows))
+            writer = GroupWriter(draft, table.schema)
+            writer.write(table)
             writer.close()
         write_text(part.report, (entry.as_line() for entry in entries))
         write_text(part.note, [json.dumps({"next": following})])

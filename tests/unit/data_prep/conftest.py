@@ -33,12 +33,12 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-BUILDERS = SimpleNamespace(**vars(_load("builders")) | vars(_load("calls")))
+BUILDERS = SimpleNamespace(**vars(_load("builders")) | vars(_load("calls")) | vars(_load("mixtures")))
 
 
 @pytest.fixture(scope="session")
 def build() -> SimpleNamespace:
-    """Everything in ``builders`` and ``calls``."""
+    """Everything in ``builders``, ``calls`` and ``mixtures``."""
     return BUILDERS
 
 

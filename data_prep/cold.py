@@ -1,0 +1,201 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+"""One conversation of Vision-R1-cold to one SFT row, or the reason why not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from data_prep.examples import SourceImage
+from data_prep.images import CheckedImage, check_image
+from data_prep.lengths import PromptMeter
+from data_prep.prompts import place_images
+from data_prep.report import Dropped, Entry, Repair
+from data_prep.schema import IMAGE, OTHER_MEDIA, UNKNOWN
+from data_prep.sft_schema import SFT_SCHEMA
+from data_prep.sources.vision_r1 import Conversation, ImagePool
+from recipe.care.verifier.extraction import has_format
+
+DATA_SOURCE = "vision_r1_cold"
+DROPS: dict[str, str] = {
+    "conversation_shape": "not one question and one answer",
+    "image_count": "not exactly one image",
+    "tags": "not exactly one rationale and then one answer in their tags, both with something in them",
+    "repeated_words": "ten words in a row come four times: the writer went in circles",
+    "other_script": "Chinese, Japanese or Korean in the response and not in the question",
+    "tag_in_response": "the response contains <image>, <video>, <audio> or a special token, which verl would read",
+    "too_long": "more than --max-length tokens, or --max-characters where no model was given",
+}
+"""Reasons for leaving a row out, besides those of ``report.DROPS``."""
+
+REPAIRS: dict[str, str] = {
+    "final_answer_removed": "'Final Answer:' inside the answer was taken off, which the policy would learn to write",
+}
+"""Reasons for changing one, besides those of ``report.REPAIRS``."""
+
+REPEATED_WORDS = 10
+REPEATED_TIMES = 4
+_FINAL_ANSWER = re.compile(r"^[\s*#]*final\s+answer[\s*]*[:：]\**\s*", re.IGNORECASE)
+_PARTS = re.compile(r"\s*<think>(.*?)</think>\s*<answer>(.*?)</answer>\s*", re.DOTALL)
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+_SPECIAL = re.compile(r"<\|\w{1,40}\|>")
+
+
+@dataclass(frozen=True)
+class ColdRules:
+    """What decides about the rows."""
+
+    pool: ImagePool
+    meter: PromptMeter | None
+    max_length: int
+    """Tokens of prompt and response together, with a meter."""
+    max_characters: int
+    """Characters of prompt and response together, without one."""
+
+
+@dataclass(frozen=True)
+class ColdRow:
+    """A row of the SFT file."""
+
+    conversation: Conversation
+    prompt: str
+    question: str
+    response: str
+    answer: str
+    image: CheckedImage = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ColdOutcome:
+    """What became of a conversation."""
+
+    index: int
+    read: int
+    row: ColdRow | None
+    entries: tuple[Entry, ...]
+
+
+def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
+    """Convert a conversation.
+
+    Args:
+        conversation: As the file has it.
+        rules: What decides about it.
+
+    Returns:
+        The SFT row with what was repaired in it, or the reason why it was left out.
+    """
+    index, qid = conversation.index, conversation.qid
+    try:
+        row, repairs = _convert(conversation, rules)
+    except Dropped as drop:
+        entry = Entry("dropped", drop.reason, qid, index, drop.detail)
+        return ColdOutcome(index, conversation.read, None, (entry,))
+    entries = tuple(Entry("repaired", repair.reason, qid, index, repair.detail) for repair in repairs)
+    return ColdOutcome(index, conversation.read, row, entries)
+
+
+def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Repair]]:
+    roles = [turn.role for turn in conversation.turns]
+    if roles != ["user", "assistant"]:
+        raise Dropped("conversation_shape", ", ".join(roles))
+    if len(conversation.images) != 1:
+        raise Dropped("image_count", f"{len(conversation.images)} images")
+    question, target = (turn.text for turn in conversation.turns)
+    placed = place_images(question, 1)
+    if placed is None:
+        raise Dropped("more_placeholders_than_images", question)
+    if not placed.question:
+        raise Dropped("question_empty")
+    # That an image had no placeholder is how this dataset is written and no news.
+    repairs = [Repair(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
+    response, answer, stripped = _response(target, question)
+    repairs += [Repair("final_answer_removed")] * stripped
+    name = conversation.images[0]
+    image = check_image(SourceImage(name, rules.pool.read(name)))
+    _check_length(placed.prompt, response, image, rules)
+    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), repairs
+
+
+def _response(target: str, question: str) -> tuple[str, str, bool]:
+    """The response to teach, the answer in it, and whether 'Final Answer:' was taken off."""
+    parts = _PARTS.fullmatch(target)
+    if not parts:
+        raise Dropped("tags", target[-80:])
+    rationale, said = (part.strip() for part in parts.groups())
+    answer = _FINAL_ANSWER.sub("", said)
+    response = f"<think>{rationale}</think>\n<answer>{answer}</answer>"
+    if not has_format(response, prompt_opens_think=False):
+        raise Dropped("tags", target[-80:])
+    found = _SPECIAL.search(response) or next((tag for tag in (IMAGE, *OTHER_MEDIA) if tag in response), None)
+    if found:
+        raise Dropped("tag_in_response", str(found if isinstance(found, str) else found.group()))
+    foreign = _EAST_ASIAN.search(response)
+    if foreign and not _EAST_ASIAN.search(question):
+        raise Dropped("other_script", response[max(0, foreign.start() - 20) : foreign.end() + 20])
+    repeated = repetition(response)
+    if repeated:
+        raise Dropped("repeated_words", repeated)
+    return response, answer, answer != said
+
+
+def repetition(text: str) -> str:
+    """The words that ``text`` says over and over again; empty if there are none."""
+    words = [word.casefold() for word in _WORDS.findall(text)]
+    grams = Counter(zip(*(words[start:] for start in range(REPEATED_WORDS)), strict=False))
+    often = [(count, gram) for gram, count in grams.items() if count >= REPEATED_TIMES]
+    return " ".join(max(often)[1]) if often else ""
+
+
+def _check_length(prompt: str, response: str, image: CheckedImage, rules: ColdRules) -> None:
+    if rules.meter:
+        tokens = rules.meter.tokens(prompt, [image], response)
+        if tokens > rules.max_length:
+            raise Dropped("too_long", f"{tokens} tokens")
+    elif len(prompt) + len(response) > rules.max_characters:
+        raise Dropped("too_long", f"{len(prompt) + len(response)} characters")
+
+
+def to_sft_table(rows: Sequence[ColdRow]) -> pa.Table:
+    """Put rows into a table of ``SFT_SCHEMA``."""
+    return pa.Table.from_pylist([_record(row) for row in rows], schema=SFT_SCHEMA)
+
+
+def _record(row: ColdRow) -> dict[str, object]:
+    return {
+        "messages": [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.response}],
+        "images": [{"bytes": row.image.content, "path": None}],
+        "data_source": DATA_SOURCE,
+        "extra_info": {
+            "split": "train",
+            "index": row.conversation.index,
+            "qid": row.conversation.qid,
+            "source": row.conversation.origin,
+            "category": "",
+            "question": row.question,
+            "answer": row.answer,
+            "answer_type": "",
+            "options": [],
+            "tolerance": UNKNOWN,
+            "precise_value": UNKNOWN,
+            "image_sha256": [row.image.sha256],
+            "pass_rate_7b": UNKNOWN,
+            "pass_rate_32b": UNKNOWN,
+        },
+    }

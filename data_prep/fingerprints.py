@@ -1,0 +1,198 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+"""What two rows are compared by: the bytes and the look of their images, and the words of their question.
+
+The two perceptual hashes are written out here, 20 lines of NumPy, rather than taken from ``imagehash``, which would
+bring SciPy and PyWavelets along. Both see the image on white, as verl shows it to the model, small and in grey:
+
+* pHash: the signs of the 63 lowest frequencies of a 32x32 image, relative to their median. It sees the coarse layout.
+* dHash: whether each of 8x8 cells is brighter than its left neighbour. It sees where things begin.
+
+An image of one colour has neither; its hashes say nothing, and only its bytes count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+import numpy as np
+from PIL import Image
+
+from data_prep.images import CANNOT_DECODE
+
+VERSION = 1
+"""Counted up whenever a fingerprint of the same row would change, so that stored ones are made again."""
+
+_SIDE = 32
+_LOW = 8
+_STEP = 2.0
+"""Grey levels that count as brighter: below lies what JPEG adds to a white background."""
+_FLAT = 1.0
+"""Standard deviation of the grey levels below which an image has no look to compare."""
+_FREQUENCIES = np.cos(np.pi / _SIDE * (np.arange(_SIDE) + 0.5) * np.arange(_LOW)[:, None])
+
+NGRAM = 5
+_SPECIFIC_WORDS = 12
+_SPECIFIC_NUMBERS = 2
+_LONG_WORDS = 30
+
+_SYMBOLS = str.maketrans(
+    {"△": " triangle ", "∠": " angle ", "°": " circ ", "⊥": " perp ", "∥": " parallel ", "π": " pi ", "√": " sqrt "}
+    | {"−": "-", "×": "*", "÷": "/"}
+)
+_MEDIA = re.compile(r"<(?:image|video|audio)[ _]?\d*>|<\|[^|>]{1,40}\|>")
+_CHOICES = re.compile(r"(?:^|\s)(?:choices|options)\s*:")
+_FIRST_OPTION = re.compile(r"(?:^|\s)(?:\(a\)|a[.):])\s*\S[\s\S]{0,600}?\s(?:\(b\)|b[.):])")
+_HINT = re.compile(r"(?:^|\n)\s*hint\s*:[^\n]*")
+_LABEL = re.compile(r"^\s*question\s*:")
+_WORDS = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[-+*/=<>%]")
+
+
+@dataclass(frozen=True)
+class ImagePrint:
+    """What an image is compared by."""
+
+    sha256: str
+    """Of the file."""
+    phash: int
+    dhash: int
+    has_look: bool
+    """False for an image of one colour or one that cannot be decoded: then only ``sha256`` counts."""
+
+
+@dataclass(frozen=True)
+class RowPrint:
+    """What a row, or an item of a benchmark, is compared by."""
+
+    qid: str
+    index: int
+    """Its ``extra_info.index``; position in the file for a benchmark."""
+    text: str
+    """The question as ``normalise_question`` leaves it."""
+    images: tuple[ImagePrint, ...]
+    gold: str = ""
+    """The gold as ``normalise_gold`` leaves it."""
+    size: int = 0
+    """Bytes of the images."""
+    data_source: str = ""
+
+
+def print_image(data: bytes) -> ImagePrint:
+    """Fingerprint an image file.
+
+    Args:
+        data: The file's bytes.
+
+    Returns:
+        Its fingerprint; without a look if Pillow cannot decode it.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    grey = _grey(data)
+    if grey is None:
+        return ImagePrint(digest, 0, 0, has_look=False)
+    square = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
+    low = (_FREQUENCIES @ square @ _FREQUENCIES.T).ravel()
+    # The first coefficient is the mean brightness: it is no feature, and far enough off to shift the median.
+    phash = low > np.median(low[1:])
+    phash[0] = False
+    cells = np.asarray(grey.resize((_LOW + 1, _LOW), Image.Resampling.LANCZOS), dtype=np.float64)
+    dhash = cells[:, 1:] > cells[:, :-1] + _STEP
+    return ImagePrint(digest, _as_int(phash), _as_int(dhash), has_look=bool(square.std() > _FLAT))
+
+
+def normalise_question(text: str) -> str:
+    """Reduce a question to the words that make it this question.
+
+    Args:
+        text: The question, possibly with placeholders, options, hints and formulas.
+
+    Returns:
+        Its words, numbers and operators, separated by single spaces; without placeholders, options and hints.
+    """
+    text = _MEDIA.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    text = _HINT.sub("\n", text)
+    for options in (_CHOICES, _FIRST_OPTION):
+        found = options.search(text)
+        # A text that starts with its options has no question before them, and would be left empty.
+        if found and text[: found.start()].strip():
+            text = text[: found.start()]
+    return " ".join(_WORDS.findall(_LABEL.sub("", text).translate(_SYMBOLS)))
+
+
+def normalise_gold(gold: str, options: Sequence[str] = ()) -> str:
+    """Reduce a gold answer so that equal answers of different datasets become equal.
+
+    Args:
+        gold: The gold answer.
+        options: The options of the question. A letter stands for its text: datasets shuffle options.
+
+    Returns:
+        The gold without spaces and case; a number in its shortest form.
+    """
+    letter = gold.strip().upper()
+    if len(letter) == 1 and 0 <= ord(letter) - ord("A") < len(options):
+        gold = options[ord(letter) - ord("A")]
+    plain = re.sub(r"[\s$]", "", unicodedata.normalize("NFKC", gold).casefold()).replace("^\\circ", "").rstrip("°.")
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        return plain
+    return format(number.normalize(), "f") if number.is_finite() else plain
+
+
+def is_specific(text: str) -> bool:
+    """Whether two rows with this normalised question ask the same thing whatever their images are.
+
+    "find x" is asked of a thousand figures. A dozen words with two numbers in them are the statement of one problem.
+    """
+    words = text.split()
+    numbers = sum(word[0].isdigit() for word in words)
+    return len(words) >= _LONG_WORDS or (len(words) >= _SPECIFIC_WORDS and numbers >= _SPECIFIC_NUMBERS)
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The word 5-grams of a normalised question; a shorter question is one gram, an empty one none."""
+    words = text.split()
+    if not words:
+        return frozenset()
+    return frozenset(" ".join(words[i : i + NGRAM]) for i in range(max(1, len(words) - NGRAM + 1)))
+
+
+def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
+    """The share of grams that two questions have in common; 0 if either has none."""
+    return len(left & right) / len(left | right) if left and right else 0.0
+
+
+def _grey(data: bytes) -> Image.Image | None:
+    """The image in grey on white; None where it cannot be decoded, which the converters report."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            # A JPEG can be decoded at a fraction of its size, which takes a fraction of the time.
+            image.draft("RGB", (256, 256))
+            if image.has_transparency_data:
+                layer = image.convert("RGBA")
+                white = Image.new("RGBA", layer.size, "white")
+                return Image.alpha_composite(white, layer).convert("L")
+            return image.convert("L")
+    except (*CANNOT_DECODE, Image.DecompressionBombError):
+        return None
+
+
+def _as_int(bits: np.ndarray) -> int:
+    return int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big")

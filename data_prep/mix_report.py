@@ -1,0 +1,167 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+"""What a mixture is made of, what was left out and why, and what nobody checked: for people and for machines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from data_prep.benchmarks import LAYOUTS
+from data_prep.fingerprints import RowPrint
+from data_prep.mix_input import InputTable
+from data_prep.overlap import DROPS, INSPECT, Finding
+from data_prep.report import Entry
+
+PAPER = {"virl39k": 38_870, "geometry3k": 2_101, "chartqa": 8_358}
+"""Rows of ViRL39K, of Geometry3K's training split, and of the human half of ChartQA's train and val: 49,329 together,
+the sum that fits the paper's "about 49.3K" without training on a test split. The paper does not say how it counts."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A finding with the names of both sides."""
+
+    finding: Finding
+    row: RowPrint
+    benchmark: str
+    """Empty where the other side is a row of the mixture."""
+    other: RowPrint
+
+    @property
+    def against(self) -> str:
+        """The other side in one word."""
+        return f"{self.benchmark or self.other.data_source}:{self.other.qid}"
+
+    @property
+    def entry(self) -> Entry:
+        """As a line of the report of dropped rows."""
+        f = self.finding
+        bits = f", pHash {f.phash} and dHash {f.dhash} bits apart" if f.phash >= 0 else ""
+        detail = f"{self.row.data_source}; {self.against}{bits}, words {f.words:.2f}"
+        return Entry("dropped", f.reason, self.row.qid, self.row.index, detail)
+
+    @property
+    def line(self) -> str:
+        """As a line of the list for a person to look at."""
+        f = self.finding
+        record: dict[str, object] = {"reason": f.reason, "data_source": self.row.data_source, "qid": self.row.qid}
+        record |= {"against": self.against, "phash": f.phash, "dhash": f.dhash, "words": round(f.words, 3)}
+        texts = {"text": self.row.text, "other_text": self.other.text}
+        golds = {"gold": self.row.gold, "other_gold": self.other.gold} if not self.benchmark else {}
+        return json.dumps(record | texts | golds, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was compared with one benchmark."""
+
+    name: str
+    items: int
+    images: int
+    without_image: int
+    """Items that only their words could be compared of."""
+    without_look: int
+    """Images that are blank or cannot be decoded: compared by their bytes only."""
+    words_compared: bool
+    """Whether there are questions to compare; MMMU-Pro vision has them in the picture."""
+    dropped: int
+    """Rows dropped for this benchmark; a row that several have counts for the strongest evidence only."""
+    inspect: int
+
+
+def check_of(name: str, items: Sequence[RowPrint], noted: Sequence[Noted]) -> Checked:
+    """Describe what was compared with one benchmark."""
+    images = [image for item in items for image in item.images]
+    own = [entry for entry in noted if entry.benchmark == name]
+    return Checked(
+        name=name,
+        items=len(items),
+        images=len(images),
+        without_image=sum(not item.images for item in items),
+        without_look=sum(not image.has_look for image in images),
+        words_compared=any(item.text for item in items),
+        dropped=sum(entry.finding.drops for entry in own),
+        inspect=sum(not entry.finding.drops for entry in own),
+    )
+
+
+def not_checked(checked: Iterable[Checked]) -> list[str]:
+    """Which of the paper's benchmarks were not given."""
+    given = {check.name for check in checked}
+    return [name for name in LAYOUTS if name not in given]
+
+
+def overlap_json(checked: Sequence[Checked], noted: Sequence[Noted]) -> str:
+    """The overlap report as JSON."""
+    reasons = Counter(entry.finding.reason for entry in noted)
+    record = {
+        "checked": [asdict(check) for check in checked],
+        "not_checked": not_checked(checked),
+        "dropped": {reason: reasons[reason] for reason in DROPS},
+        "inspect": {reason: reasons[reason] for reason in INSPECT},
+    }
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def summary(
+    tables: Sequence[InputTable], rows: Sequence[RowPrint], noted: Sequence[Noted], checked: Sequence[Checked]
+) -> list[str]:
+    """The account of the mixture as a person reads it.
+
+    Args:
+        tables: The inputs.
+        rows: The fingerprints of all their rows.
+        noted: What was found about them.
+        checked: What they were compared with.
+
+    Returns:
+        Lines of text.
+    """
+    lost = [entry for entry in noted if entry.finding.drops]
+    read, dropped = Counter(row.data_source for row in rows), Counter(entry.row.data_source for entry in lost)
+    lines = ["data source         converted  overlap  duplicate      kept"]
+    for source in sorted(read):
+        twice = sum(entry.row.data_source == source and entry.finding.reason == "duplicate" for entry in lost)
+        kept = read[source] - dropped[source]
+        lines.append(f"{source:<18} {read[source]:>10,} {dropped[source] - twice:>8,} {twice:>10,} {kept:>9,}")
+    lines.append(f"{'total':<18} {len(rows):>10,} {'':>19} {len(rows) - len(lost):>9,}")
+    lines += _against_paper(tables, rows, len(rows) - len(lost))
+    reasons = Counter(entry.finding.reason for entry in noted)
+    lines += [f"  dropped {reasons[r]:>7,}  {r}: {text}" for r, text in DROPS.items() if reasons[r]]
+    lines += [f"  look at {reasons[r]:>7,}  {r}: {text}" for r, text in INSPECT.items() if reasons[r]]
+    for check in checked:
+        words = "words and images" if check.words_compared else "images only"
+        lines.append(f"checked against {check.name}: {check.items:,} items, {check.images:,} images ({words})")
+    missing = not_checked(checked)
+    if missing:
+        lines.append(f"NOT checked, because no --benchmark gave them: {', '.join(missing)}")
+    return lines
+
+
+def _against_paper(tables: Sequence[InputTable], rows: Sequence[RowPrint], kept: int) -> list[str]:
+    """How the count compares with the paper's; nothing for other data sources, such as the SFT set."""
+    sources = {row.data_source for row in rows}
+    if not sources & PAPER.keys():
+        return []
+    expected = " + ".join(f"{count:,} {source}" for source, count in PAPER.items())
+    total = sum(PAPER.values())
+    missing = [source for source in PAPER if source not in sources]
+    lines = [
+        f"the paper says about 49.3K after deduplication and not how it counts; {expected} = {total:,} fits.",
+        f"this mixture: {sum(table.read for table in tables):,} rows read by the converters, {len(rows):,} usable, "
+        f"{kept:,} kept, {kept - total:+,} against that sum",
+    ]
+    return [*lines, *[f"{source} is not among the inputs" for source in missing]]

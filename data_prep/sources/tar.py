@@ -1,0 +1,64 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+"""Files inside a tar, by name, without unpacking it."""
+
+from __future__ import annotations
+
+import posixpath
+import tarfile
+from pathlib import Path
+
+from data_prep.errors import InputError
+
+
+class TarFiles:
+    """The members of an uncompressed tar: one reading finds where each begins, and then any can be read."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the tar's headers.
+
+        Args:
+            path: The tar file.
+
+        Raises:
+            InputError: It is no complete, uncompressed tar.
+        """
+        self.path = path
+        try:
+            with tarfile.open(path, "r:") as archive:
+                self._members = {
+                    posixpath.normpath(member.name): (member.offset_data, member.size)
+                    for member in archive
+                    if member.isfile()
+                }
+        except tarfile.TarError as error:
+            raise InputError(
+                f"{path}: no complete uncompressed tar ({error}); download it again, or unpack it"
+            ) from error
+        # A tar cut in its last member opens without an error.
+        last = max((offset + size for offset, size in self._members.values()), default=0)
+        if last > path.stat().st_size:
+            raise InputError(f"{path}: the tar ends too early; download it again")
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        return sorted(self._members)
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a member."""
+        if name not in self._members:
+            return None
+        offset, size = self._members[name]
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)

@@ -1,0 +1,160 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+"""Vision-R1-cold: two JSON files of conversations, and the images of two other datasets."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.errors import InputError
+from data_prep.sources.files import Files, open_files
+from data_prep.sources.tar import TarFiles
+
+ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+WRAPPERS = ("llava_cot_images", "mulberry_images")
+"""Folders that the two image archives unpack to; some releases of the paths name them and some do not."""
+_CHUNK = 2**20
+_LONGEST_RECORD = 64 * 2**20
+_BETWEEN = re.compile(r"[,\s]*")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message."""
+
+    role: str
+    """``user``, ``assistant``, ``system``, or what the file says if it is none of the known names."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A row of one of the files."""
+
+    index: int
+    """Position, counted through all files."""
+    qid: str
+    origin: str
+    """``llava_cot``, ``mulberry``, or the file's name."""
+    turns: tuple[Turn, ...]
+    images: tuple[str, ...]
+    """Paths as the file has them."""
+    read: int
+    """Characters of the files up to its end."""
+
+
+def json_files(given: Sequence[Path]) -> list[Path]:
+    """Find the files: those given, and the JSON files of folders that were given."""
+    files: list[Path] = []
+    for path in given:
+        found = sorted(path.glob("vision_r1_*.json")) if path.is_dir() else [path]
+        if not found or not found[0].is_file():
+            wanted = "no vision_r1_*.json in it" if path.is_dir() else "there is no such file or folder"
+            raise InputError(f"--input {path}: {wanted}; download Osilly/Vision-R1-cold")
+        files += found
+    return files
+
+
+def read_conversations(files: Sequence[Path], start: int = 0) -> Iterator[Conversation]:
+    """Read the rows of all files, a megabyte of text in memory at a time.
+
+    Args:
+        files: The JSON files.
+        start: Rows to skip.
+
+    Yields:
+        The rows from there on.
+
+    Raises:
+        InputError: A file is no list of conversations.
+    """
+    index = before = 0
+    for path in files:
+        origin = next((name for name in ("llava_cot", "mulberry") if name in path.name), path.stem)
+        read = 0
+        for record, read in _stream(path):
+            if index >= start:
+                yield _conversation(record, index, origin, before + read, path)
+            index += 1
+        before += read
+
+
+def _stream(path: Path) -> Iterator[tuple[object, int]]:
+    """The elements of a JSON list, one after the other, each with the number of characters read so far."""
+    decoder = json.JSONDecoder()
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_CHUNK).lstrip("\ufeff \t\r\n")
+        if not text.startswith("["):
+            raise InputError(f"{path}: no JSON list; download it again")
+        at, read = 1, 0
+        while True:
+            begin = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+            if text.startswith("]", begin):
+                return
+            try:
+                record, end = decoder.raw_decode(text, begin)
+            except json.JSONDecodeError as error:
+                # Either the record goes on in the next chunk, or it is damaged.
+                more = "" if len(text) - begin > _LONGEST_RECORD else file.read(_CHUNK)
+                if not more:
+                    reason = f"damaged after {read:,} characters ({error.msg})"
+                    raise InputError(f"{path}: {reason}; download it again") from error
+                text, at = text[begin:] + more, 0
+                continue
+            read += end - at
+            at = end
+            yield record, read
+
+
+def _conversation(record: object, index: int, origin: str, read: int, path: Path) -> Conversation:
+    if not isinstance(record, dict) or not isinstance(record.get("conversations"), list):
+        raise InputError(f"{path}: row {index} has no list 'conversations'; this is not Vision-R1-cold")
+    turns = tuple(
+        Turn(ROLES.get(str(turn.get("from")), str(turn.get("from"))), str(turn.get("value") or ""))
+        for turn in record["conversations"]
+    )
+    # One file says "image" and the other "images", and both mean a single path.
+    given = record.get("image") or record.get("images") or []
+    images = tuple(map(str, [given] if isinstance(given, str) else given))
+    name = str(record.get("id", index))
+    return Conversation(index, f"{origin}-{name}", origin, turns, images, read)
+
+
+class ImagePool:
+    """The images, wherever they are."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Open folders, zips and tars."""
+        for path in paths:
+            if not path.exists():
+                raise InputError(f"--images {path}: there is no such file or folder")
+        self._places: list[Files] = [
+            TarFiles(path) if path.is_file() and path.suffix == ".tar" else open_files(path) for path in paths
+        ]
+
+    def read(self, name: str) -> bytes | None:
+        """The content of an image, or None where no place has it."""
+        plain = posixpath.normpath(name).lstrip("/")
+        first, _, rest = plain.partition("/")
+        names = [plain, *([rest] if first in WRAPPERS else [f"{wrapper}/{plain}" for wrapper in WRAPPERS])]
+        for candidate in names:
+            for place in self._places:
+                content = place.read(candidate)
+                if content is not None:
+                    return content
+        return None
