@@ -23,6 +23,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
+import threading
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -234,10 +236,38 @@ class RepairingMixin:
 class CareAgentLoopWorker(RepairingMixin, AgentLoopWorkerTQ.__ray_actor_class__):
     """verl's worker with repairs; Ray's actor classes cannot be derived from, so this takes the class behind."""
 
+    async def live(self) -> None:
+        """Never return: whoever waits for this learns of the worker's death."""
+        await asyncio.Event().wait()
+
 
 class CareAgentLoopManager(AgentLoopManagerTQ):
-    """verl's manager of such workers."""
+    """verl's manager of such workers, which stops the run when one of them dies.
+
+    verl hands prompts to its workers without waiting for an answer, so the trainer would wait forever for the rollouts
+    and repairs a dead worker had begun.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.agent_loop_workers_class = ray.remote(CareAgentLoopWorker)
+
+    async def _init_agent_loop_workers(self) -> None:
+        await super()._init_agent_loop_workers()
+        lives = [worker.live.remote() for worker in self.agent_loop_workers]
+        threading.Thread(target=stop_when_one_ends, args=(lives,), daemon=True, name="care-workers").start()
+
+
+def stop_when_one_ends(lives: list[ray.ObjectRef]) -> None:
+    """End this process, the trainer, as soon as a worker has died; a new start goes on from the last checkpoint."""
+    ended, _ = ray.wait(lives, num_returns=1)
+    try:
+        ray.get(ended[0])
+    except ray.exceptions.RayError as error:
+        logger.critical(
+            "CARE: an agent-loop worker died, and with it rollouts of this step; the run stops. Start it again and it "
+            "resumes from its last checkpoint (trainer.resume_mode=auto). Ray says: %s",
+            error,
+        )
+        logging.shutdown()
+        os._exit(1)

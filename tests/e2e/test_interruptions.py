@@ -47,6 +47,21 @@ def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, ru
         assert run.prompts(step) == reference.prompts(step)
 
 
+def test_a_dead_rollout_worker_stops_the_run_with_a_way_on(start_demo, tmp_path):
+    """Without CARE's watch verl waits forever for the rollouts and repairs the worker had begun."""
+    process, run = start_demo(tmp_path, "trainer.val_before_train=False", "trainer.save_freq=1", STEPS="50")
+    run.wait_for(process, step=1)
+    mine = {one: _name(one) for one in psutil.Process(process.pid).children(recursive=True)}
+    (worker,) = [one for one, name in mine.items() if "CareAgentLoopWorker" in name]
+    worker.kill()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "an agent-loop worker died" in run.log and "resumes from its last checkpoint" in output
+    assert (run.folder / "checkpoints" / "latest_checkpointed_iteration.txt").read_text() >= "1"
+    _, alive = psutil.wait_procs(list(mine), timeout=30)
+    assert not alive, [mine[one] for one in alive]
+
+
 def _name(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
