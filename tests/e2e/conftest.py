@@ -52,12 +52,12 @@ class Run:
         """The prompts a step rolled out, with their answers."""
         return Counter((row["input"], row["gts"]) for row in self.rollouts(step))
 
-    def wait_for(self, process: subprocess.Popen, step: int) -> None:
-        """Wait until a step of the first attempt has been logged."""
+    def wait_for(self, process: subprocess.Popen, step: int, attempt: int = 1) -> None:
+        """Wait until a step has been logged."""
         deadline = time.monotonic() + RUN_TIMEOUT_S
         while time.monotonic() < deadline:
             assert process.poll() is None, self.log[-4000:]
-            if (self.folder / "metrics-1.jsonl").exists() and step in self.steps():
+            if (self.folder / f"metrics-{attempt}.jsonl").exists() and step in self.steps(attempt):
                 return
             time.sleep(0.5)
         raise AssertionError(f"step {step} was not reached:\n{self.log[-4000:]}")

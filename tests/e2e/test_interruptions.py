@@ -22,9 +22,10 @@ import pytest
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
-def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, run_demo, tmp_path):
+def test_killed_run_resumes_with_the_data_order_intact_and_ctrl_c_leaves_nothing(reference, start_demo, tmp_path):
     last = max(reference.steps())
-    process, run = start_demo(tmp_path, "trainer.save_freq=1", STEPS=str(last))
+    settings = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1"]
+    process, run = start_demo(tmp_path, *settings, STEPS="50")
     run.wait_for(process, step=2)
     mine = psutil.Process(process.pid).children(recursive=True)
     # The names first: once their parents are dead, processes vanish while one looks at them.
@@ -38,13 +39,22 @@ def test_killed_run_resumes_with_the_data_order_intact(reference, start_demo, ru
     for one in alive:
         one.kill()
 
-    run = run_demo(tmp_path, "trainer.save_freq=1", STEPS=str(last))
-    resumed = run.steps(2)
-    first_resumed = min(step for step in resumed if step > max(0, min(resumed)))
+    process, run = start_demo(tmp_path, *settings, STEPS="50")
+    run.wait_for(process, step=last, attempt=2)
+    first_resumed = min(run.steps(2))
     assert first_resumed >= 2, "the second attempt started from scratch"
-    assert max(resumed) == last
     for step in range(first_resumed, last + 1):
         assert run.prompts(step) == reference.prompts(step)
+    _interrupt_and_look_around(process)
+
+
+def _interrupt_and_look_around(process) -> None:
+    started = {one: _name(one) for one in psutil.Process(process.pid).children(recursive=True)}
+    assert any("ray::" in name for name in started.values()) and any("VLLM" in name for name in started.values())
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    _, alive = psutil.wait_procs(list(started), timeout=30)
+    assert not alive, f"left behind: {[started[one] for one in alive]}"
 
 
 def test_a_dead_rollout_worker_stops_the_run_with_a_way_on(start_demo, tmp_path):
@@ -67,17 +77,6 @@ def _name(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return "ended"
-
-
-def test_interrupt_leaves_no_process_behind(start_demo, tmp_path):
-    process, run = start_demo(tmp_path, "trainer.val_before_train=False", STEPS="50")
-    run.wait_for(process, step=1)
-    started = psutil.Process(process.pid).children(recursive=True)
-    assert any("vLLM" in name or "ray" in name.lower() for name in (child.name() for child in started))
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
-    _, alive = psutil.wait_procs(started, timeout=30)
-    assert not alive, f"left behind: {[_name(child) for child in alive]}"
 
 
 def test_grpo_is_the_same_with_and_without_the_plugin(reference, cached_rollouts, start_demo, tmp_path):

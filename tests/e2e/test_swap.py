@@ -94,16 +94,18 @@ def test_documented_command_line_accepts_the_swap(name):
     validate(compose([*DOCUMENTED[name], SWAP]))
 
 
+SMALL_DYNAMIC = [item.replace("24576", "4096") for item in DYNAMIC]
 TINY = {
-    # Reference policy, dynamic micro-batches, verl's default loss aggregation.
-    "dynamic": [
+    "lora": [item.replace("=64", "=8").replace("=32", "=16") for item in LORA],
+    # With a reference policy and verl's default loss aggregation, as the geometry example has them.
+    "colocate_async": [
+        *SMALL_DYNAMIC,
+        "trainer.v1.trainer_mode=colocate_async",
         "actor_rollout_ref.actor.use_kl_loss=True",
         "actor_rollout_ref.actor.loss_agg_mode=token-mean",
-        *(item.replace("24576", "4096") for item in DYNAMIC),
     ],
-    "lora": [item.replace("=64", "=8").replace("=32", "=16") for item in LORA],
-    "colocate_async": ["trainer.v1.trainer_mode=colocate_async"],
     "separate_async": [
+        *SMALL_DYNAMIC,
         "trainer.v1.trainer_mode=separate_async",
         "trainer.v1.separate_async.parameter_sync_step=1",
         "actor_rollout_ref.hybrid_engine=False",
@@ -131,3 +133,4 @@ def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
         assert data["actor/grad_norm"] > 0
         assert data["care/groups_mixed"] > 0
         assert data["care/distance/selected_mean"] > 0
+        assert data["care/rgr/replaced"] > 0
