@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Compare methods on the tiny task, several seeds each, and print the table with 95% intervals.
+#
+#   bash examples/run_tiny_suite.sh                             # GRPO, CARE without repairs, CARE
+#   bash examples/run_tiny_suite.sh --table rgr --seeds 0 1 2   # what a repaired row trains
+#   bash examples/run_tiny_suite.sh --steps 20 --seeds 0        # a quick look
+#
+# Variables: VENV (.venv), SKIP_SETUP (0). Start it again to go on where it was; results are in runs/suite/results.jsonl.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Compare/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+VENV=${VENV:-$ROOT/.venv}
+[[ ${SKIP_SETUP:-0} == 1 ]] || VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
+[[ " $* " == *" --table "* ]] || set -- --table main "$@"
+cd "$ROOT"
+exec "$VENV/bin/python" -m recipe.tiny.suite.runs "$@"
