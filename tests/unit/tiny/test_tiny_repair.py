@@ -26,13 +26,17 @@ from recipe.tiny.prompts import chat, target_text
 verl_utils = pytest.importorskip("verl.utils")
 
 
-@pytest.fixture(scope="module")
-def scene(checkpoint, questions):
+@pytest.fixture(scope="module", params=[1, 2], ids=["one_image", "two_images"])
+def scene(request, checkpoint, questions):
     """Model, verl's processor for it, a prompt's inputs with expanded image tokens, and a response."""
     model, _ = load(checkpoint)
     processor = verl_utils.hf_processor(str(checkpoint))
-    prompt = processor.apply_chat_template(chat(questions[0]), tokenize=False, add_generation_prompt=True)
-    inputs = processor(text=[prompt], images=[questions[0].image], return_tensors="pt")
+    (message,) = chat(questions[0])
+    message["content"] = [{"type": "image"}] * (request.param - 1) + message["content"]
+    prompt = processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
+    images = [question.image for question in questions[: request.param]]
+    inputs = processor(text=[prompt], images=images, return_tensors="pt")
+    assert len(inputs["image_grid_thw"]) == request.param
     response = processor.tokenizer.encode(target_text(questions[0]), add_special_tokens=False)
     return model.eval(), processor, inputs, [*response, processor.tokenizer.eos_token_id]
 
