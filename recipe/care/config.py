@@ -192,7 +192,7 @@ class CareConfig:
         """
         if node is None:
             return cls()
-        regions = node.get("regions")
+        regions = node.get("regions") if isinstance(node, Mapping) else None
         if isinstance(regions, Mapping) and None not in (regions.get("rationale_share"), regions.get("gamma_pos")):
             share = regions["rationale_share"]
             _fail("regions.rationale_share", share, "excludes regions.gamma_pos; set only one of the two.")

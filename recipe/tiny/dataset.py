@@ -135,6 +135,7 @@ def read_questions(path: Path) -> list[Question]:
             rationale="",
             options=tuple(row["extra_info"]["options"]),
             answer_type=row["extra_info"]["answer_type"],
+            family=row["extra_info"]["category"],
         )
         for row in rows
     ]
@@ -155,7 +156,7 @@ def _row(question: Question, task: str, split: str, index: int) -> dict[str, obj
     """One row of ``SCHEMA``; every key is always present."""
     image = _png(question.image)
     return {
-        "data_source": f"tiny_{task}",
+        "data_source": f"tiny_{question.family}",
         "prompt": [{"role": "user", "content": user_text(question)}],
         "images": [{"bytes": image, "path": None}],
         "ability": "math",
@@ -165,7 +166,7 @@ def _row(question: Question, task: str, split: str, index: int) -> dict[str, obj
             "index": index,
             "qid": f"tiny_{task}-{split}-{index}",
             "source": "tiny",
-            "category": task,
+            "category": question.family,
             "question": question.question,
             "answer": question.answer,
             "answer_type": question.answer_type,

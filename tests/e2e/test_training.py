@@ -22,6 +22,13 @@ import pytest
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
+def test_warm_started_model_has_something_to_learn(tiny_data):
+    result = json.loads((tiny_data / "model" / "warm_start.json").read_text())
+    assert result["groups"]["mixed"] > 0.4
+    assert 0.3 < result["groups"]["accuracy"] < 0.7
+    assert 0.2 < result["accuracy"] < 0.8
+
+
 def test_run_leaves_what_the_readme_promises(reference):
     last = max(reference.steps())
     assert (reference.folder / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -39,6 +39,8 @@ class Question:
     """Texts of options A, B, C, ...; empty unless the question is multiple choice."""
     answer_type: str = "number"
     """``number``, ``text`` or ``choice``."""
+    family: str = ""
+    """Name of the family it was drawn from; the data source is ``tiny_<family>``."""
 
     @property
     def content_hash(self) -> str:

@@ -57,6 +57,7 @@ class CountAdd:
             question=f"How many squares are in the image? Add {added} to the count.",
             answer=str(total),
             rationale=f"{squares} {noun}. {squares}+{added}={total}",
+            family=self.name,
         )
 
     def err(self, question: Question, rng: random.Random) -> Question:

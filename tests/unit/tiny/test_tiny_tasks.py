@@ -14,14 +14,17 @@
 """The questions are what they say they are, and the prompt says how to answer them."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 
+from recipe.care.reward import compute_score
 from recipe.tiny.dataset import draw, rng_for
 from recipe.tiny.prompts import INSTRUCTION, answered_correctly, target_text, user_text
-from recipe.tiny.tasks import TASKS, Question
+from recipe.tiny.tasks import FAMILIES, MIXED, TASKS, Question
 from recipe.tiny.tasks.base import Image
+from recipe.tiny.tasks.canvas import COLOURS
 
 
 def _count_shapes(image: Image.Image) -> int:
@@ -88,12 +91,96 @@ def test_exact_match(response, right):
     assert answered_correctly(response, "7") is right
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_verifier_accepts_the_answer_and_refuses_the_mistake(family):
+    for question in draw(family, 60, rng_for(0, "tests"), set()):
+        wrong = family.err(question, rng_for(0, "slips"))
+        assert question.family == family.name and wrong.content_hash == question.content_hash
+        assert wrong.answer != question.answer and wrong.rationale != question.rationale
+        for given, acc in ((question, 1.0), (wrong, 0.0)):
+            assert (
+                compute_score(f"tiny_{family.name}", target_text(given), question.answer, extra_info(question))["acc"]
+                == acc
+            )
+
+
+def extra_info(question):
+    return {"answer_type": question.answer_type, "options": list(question.options), "question": question.question}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_habit_shows_in_some_questions_and_not_in_others(family):
+    rates = [family.slip_rate(question) for question in draw(family, 200, rng_for(0, "tests"), set())]
+    assert set(rates) == {0.75, 0.15}
+    assert 0.2 < rates.count(0.75) / len(rates) < 0.8
+
+
 def test_mistakes_of_count_add_are_near_misses_with_a_habit():
     task = TASKS["count_add"]
     for question in draw(task, 100, rng_for(0, "tests"), set()):
         wrong = task.err(question, rng_for(0, "slips"))
         assert int(wrong.answer) == int(question.answer) + 1
         assert wrong.rationale.endswith(f"={wrong.answer}")
-        assert wrong.content_hash == question.content_hash
         odd = int(question.question.split("Add ")[1].split()[0]) % 2
         assert task.slip_rate(question) == (0.75 if odd else 0.15)
+
+
+def _colours(image: Image.Image) -> Counter:
+    """Pixels of each named colour."""
+    names = {rgb: name for name, rgb in COLOURS.items()}
+    return Counter(names[pixel] for pixel in image.getdata() if pixel in names)
+
+
+def test_count_counts_the_squares_of_its_colour():
+    for question in draw(TASKS["count"], 100, rng_for(0, "tests"), set()):
+        colour = question.question.split()[2]
+        others_away = np.asarray(question.image).copy()
+        others_away[(others_away != COLOURS[colour]).any(axis=2)] = (1, 1, 1)
+        assert _count_shapes(Image.fromarray(others_away)) == int(question.answer)
+
+
+def test_bars_are_as_high_as_the_answer_says():
+    for question in draw(TASKS["bars"], 100, rng_for(0, "tests"), set()):
+        # A bar is 9 pixels wide and 6 pixels a unit high.
+        assert _colours(question.image)[question.question.split()[4]] == int(question.answer) * 6 * 9
+
+
+def test_the_larger_square_has_more_pixels():
+    for question in draw(TASKS["compare"], 100, rng_for(0, "tests"), set()):
+        (larger, _), (other, _) = _colours(question.image).most_common(2)
+        assert question.answer == larger and other in question.question
+
+
+def test_perimeters_fit_the_area():
+    for question in draw(TASKS["perimeter"], 100, rng_for(0, "tests"), set()):
+        width, height = (int(side) for side in question.rationale.partition(". ")[0].split(" by "))
+        # 8 x 8 pixels a unit.
+        assert _colours(question.image).total() == width * height * 64
+        assert int(question.answer) == 2 * (width + height)
+
+
+def test_the_circle_is_where_the_letter_says():
+    for question in draw(TASKS["where"], 100, rng_for(0, "tests"), set()):
+        pixels = np.asarray(question.image)
+        shapes = []
+        for name, _ in _colours(question.image).items():
+            rows, columns = np.nonzero((pixels == COLOURS[name]).all(axis=2))
+            shapes.append((len(rows), columns.mean(), rows.mean()))
+        (_, circle_x, circle_y), (_, square_x, square_y) = sorted(shapes)  # a disc has fewer pixels than its square
+        offset = {
+            "left": square_x - circle_x,
+            "right": circle_x - square_x,
+            "above": square_y - circle_y,
+            "below": circle_y - square_y,
+        }
+        # 14 pixels wide and 8 apart: the centres are at least 22 from each other along the direction.
+        assert offset[question.options["ABCD".index(question.answer)]] > 21
+
+
+def test_a_mixture_draws_from_all_and_errs_like_each():
+    questions = draw(MIXED, 120, rng_for(0, "tests"), set())
+    assert {question.family for question in questions} == {family.name for family in FAMILIES}
+    for question in questions[:20]:
+        family = TASKS[question.family]
+        assert MIXED.slip_rate(question) == family.slip_rate(question)
+        assert MIXED.err(question, rng_for(0, "x")).answer == family.err(question, rng_for(0, "x")).answer

@@ -132,6 +132,7 @@ def test_main_ppo_stops_before_ray_starts(override, key, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert result.returncode != 0
     assert f"CareConfigError: {key}" in result.stderr
-    assert "/no/such/model" not in result.stderr
+    # Hydra echoes the overrides; nobody has looked for the model.
+    assert "OSError" not in result.stderr and "HFValidationError" not in result.stderr
     assert "ray init kwargs" not in result.stdout
     assert not (tmp_path / "ray").exists()

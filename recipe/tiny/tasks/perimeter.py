@@ -1,0 +1,57 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Find the perimeter of a rectangle on a grid."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from recipe.tiny.tasks.base import Question
+from recipe.tiny.tasks.canvas import COLOURS, HABIT, SELDOM, SIZE, blank
+
+UNIT = 8
+GRID = (205, 205, 205)
+
+
+@dataclass(frozen=True)
+class Perimeter:
+    """Sides of 1 to 6 units."""
+
+    name: str = "perimeter"
+    longest: int = 6
+
+    def sample(self, rng: random.Random) -> Question:
+        """Draw one question; see the module's docstring."""
+        image, pen = blank(rng)
+        for line in range(0, SIZE, UNIT):
+            pen.line((line, 0, line, SIZE - 1), fill=GRID)
+            pen.line((0, line, SIZE - 1, line), fill=GRID)
+        width, height = rng.randint(1, self.longest), rng.randint(1, self.longest)
+        left, top = (rng.randint(0, SIZE // UNIT - side) * UNIT for side in (width, height))
+        box = (left, top, left + width * UNIT - 1, top + height * UNIT - 1)
+        pen.rectangle(box, fill=rng.choice(list(COLOURS.values())))
+        rationale = f"{width} by {height}. {width}+{height}={width + height}. 2*{width + height}={2 * (width + height)}"
+        question = "What is the perimeter of the rectangle?"
+        return Question(image, question, str(2 * (width + height)), rationale, family=self.name)
+
+    def err(self, question: Question, rng: random.Random) -> Question:
+        """Forget to double."""
+        rationale = question.rationale.rpartition(". ")[0]
+        return replace(question, answer=str(int(question.answer) // 2), rationale=rationale)
+
+    def slip_rate(self, question: Question) -> float:
+        """The teacher is careless with rectangles that are wider than high."""
+        width, height = (int(side) for side in question.rationale.partition(". ")[0].split(" by "))
+        return HABIT if width > height else SELDOM
