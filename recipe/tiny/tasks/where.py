@@ -24,6 +24,8 @@ from recipe.tiny.tasks.canvas import COLOURS, HABIT, SELDOM, SIZE, blank
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 SIDE = 14
 APART = 8
+WOBBLE = 4
+"""At most 8 pixels askew, at least 22 apart: only one option fits."""
 LETTERS = "ABCD"
 
 
@@ -39,7 +41,8 @@ class Where:
         near = rng.randint(0, SIZE - 2 * SIDE - APART)
         far = rng.randint(near + SIDE + APART, SIZE - SIDE)
         along = [near, far] if direction in ("left", "above") else [far, near]
-        across = [rng.randint(0, SIZE - SIDE) for _ in range(2)]
+        middle = rng.randint(WOBBLE, SIZE - SIDE - WOBBLE)
+        across = [middle + rng.randint(-WOBBLE, WOBBLE) for _ in range(2)]
         circle, square = (
             zip(along, across, strict=True) if direction in ("left", "right") else zip(across, along, strict=True)
         )

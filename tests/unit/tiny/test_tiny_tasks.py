@@ -174,7 +174,10 @@ def test_the_circle_is_where_the_letter_says():
             "below": circle_y - square_y,
         }
         # 14 pixels wide and 8 apart: the centres are at least 22 from each other along the direction.
-        assert offset[question.options["ABCD".index(question.answer)]] > 21
+        right = question.options["ABCD".index(question.answer)]
+        assert offset[right] > 21
+        # Nobody could take one of the others for right: across, the centres are at most 8 apart.
+        assert all(value < 9 for direction, value in offset.items() if direction != right)
 
 
 def test_a_mixture_draws_from_all_and_errs_like_each():
