@@ -48,6 +48,15 @@ class ThinkEmbeddingMixin:
     use_ulysses_sp: bool
     _care_norm: torch.nn.Module | None = None
 
+    def infer_batch(
+        self, data: TensorDict, loss_function: Callable[..., object] | None = None
+    ) -> dict[str, dict[str, torch.Tensor]]:
+        """A forward-only pass over a batch, as verl's engine does it, also when its rows are equally long."""
+        positions = data.get("position_ids")
+        if positions is not None and positions.is_nested and positions.dim() == 3:
+            data["position_ids"] = ragged_along_sequence(positions)
+        return super().infer_batch(data, loss_function=loss_function)  # type: ignore[misc]
+
     def forward_step(
         self, micro_batch: TensorDict, loss_function: Callable[..., object] | None, forward_only: bool
     ) -> tuple[torch.Tensor, dict[str, dict[str, torch.Tensor]]]:
@@ -71,6 +80,26 @@ class ThinkEmbeddingMixin:
         from verl.utils.ulysses import get_ulysses_sequence_parallel_group
 
         return get_ulysses_sequence_parallel_group() if self.use_ulysses_sp else None
+
+
+def ragged_along_sequence(positions: torch.Tensor) -> torch.Tensor:
+    """Multi-axis positions that are ragged where the sequence is.
+
+    TransferQueue packs rows of shape ``(axes, length)`` without saying which of the two varies; when all are equally
+    long, torch takes the first, and verl 0.9.1 (``maybe_fix_3d_position_ids``) then declares the second ragged without
+    changing the offsets, so that the batch can no longer be taken apart. The few rows CARE replaces are often equally
+    long, and a rank may get a single one. Can go when verl packs positions with their ragged dimension.
+
+    Args:
+        positions: (rows, axes, length) nested.
+    """
+    values, offsets = positions.values(), positions.offsets()
+    rows, end = len(offsets) - 1, int(offsets[-1])
+    if end == values.shape[1] or end != values.shape[0]:
+        return positions
+    from verl.utils.tensordict_utils import nested_tensor_from_tensor_list
+
+    return nested_tensor_from_tensor_list(list(values.chunk(rows)), ragged_idx=2)
 
 
 def _plan(micro_batch: TensorDict) -> PoolPlan:

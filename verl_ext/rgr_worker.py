@@ -54,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 REPAIR_TIMEOUT_S = 300.0
 """A repair decodes less than a rollout does; one that takes longer than this hangs."""
+LAST_WORDS_S = 3.0
+"""Time given to Ray to pass on the message that ends a run."""
 ABORTED = ("aborted", "abort")
 
 _group: ContextVar[Group | None] = ContextVar("care_group", default=None)
@@ -270,4 +272,6 @@ def stop_when_one_ends(lives: list[ray.ObjectRef]) -> None:
             error,
         )
         logging.shutdown()
+        # Ray reads what a worker prints from a file, several times a second; once the worker is gone nobody passes it on.
+        time.sleep(LAST_WORDS_S)
         os._exit(1)

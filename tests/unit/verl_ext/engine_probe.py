@@ -288,6 +288,15 @@ def main(family, folder):
                     engine, rows, processor, expected, {"fixed": LAYOUTS["fixed"]}
                 )
 
+    # Rows CARE replaced may all have one length, and a rank may get a single one.
+    engine = make_engine(base, "fsdp2")
+    results["equally_long"] = {}
+    for count in (1, 3):
+        for name, layout in {"fixed": {"micro_rows": 1}, "dynamic": {"tokens": 160}}.items():
+            batch = make_batch(rows[:1] * count, processor, **layout)
+            found = response_log_probs(infer(engine, batch), rows[:1] * count)
+            results["equally_long"][f"{count}_{name}"] = largest(found, expected[1][:1] * count)
+
     for strategy in ("fsdp", "fsdp2"):
         steps = {}
         for who in ("stock", "silent", "asked"):

@@ -80,6 +80,12 @@ def test_packed_rows(measured):
     _check(found["packed_to_length"], ["one", "dynamic"])
 
 
+@pytest.mark.parametrize("batch", ["1_fixed", "1_dynamic", "3_fixed", "3_dynamic"])
+def test_rows_of_one_length(measured, batch):
+    _, found = measured
+    assert found["equally_long"][batch] < 1e-4
+
+
 @pytest.mark.parametrize("strategy", ["fsdp", "fsdp2"])
 def test_a_training_step_is_the_stock_engines_to_the_bit(measured, strategy):
     """Even with the request still in the batch: only forward-only passes pool."""
