@@ -272,6 +272,6 @@ def stop_when_one_ends(lives: list[ray.ObjectRef]) -> None:
             error,
         )
         logging.shutdown()
-        # Ray reads what a worker prints from a file, several times a second; once the worker is gone nobody passes it on.
+        # Ray reads what a worker prints from a file, now and then; once the worker is gone nobody passes it on.
         time.sleep(LAST_WORDS_S)
         os._exit(1)
