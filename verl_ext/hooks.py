@@ -41,11 +41,13 @@ CPU_HOOKS: dict[str, str] = {
     "verl.experimental.agent_loop.agent_loop": "verl_ext.cpu.image_features:install",
     "verl.plugin.platform.platform_manager": "verl_ext.cpu.platform:install",
     "verl.trainer.ppo.v1.replay_buffer": "verl_ext.cpu.polling:install",
+    "verl.utils.tokenizer.continuous_token": "verl_ext.cpu.image_features:install_prompts",
     "verl.utils.distributed": "verl_ext.cpu.process_group:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.cpu.engines:install",
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.cpu.weight_sync:install",
     "vllm.distributed.device_communicators.shm_broadcast": "verl_ext.cpu.idle_waiting:install",
     "vllm.model_executor.layers.utils": "verl_ext.cpu.vllm_linear:install",
+    "vllm.multimodal.processing.processor": "verl_ext.cpu.vllm_cached_images:install",
 }
 """The same, for machines without an accelerator only."""
 

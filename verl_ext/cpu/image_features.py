@@ -19,9 +19,11 @@ tiny model that, at 4 ms a call, is a quarter of a training step. This can go wh
 
 from __future__ import annotations
 
+import copy
 import functools
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +34,7 @@ KEPT = 256
 
 Inputs = dict[str, torch.Tensor]
 Compute = Callable[[Any, Any, torch.Tensor], Inputs]
+Build = Callable[..., Mapping[str, Any]]
 
 
 def install(agent_loop: ModuleType) -> None:
@@ -59,6 +62,36 @@ def remembering(compute: Compute) -> Compute:
         return dict(known[key])
 
     return compute_once
+
+
+def install_prompts(continuous_token: ModuleType) -> None:
+    """Tokenize a prompt with its images once for all its rollouts."""
+    build = continuous_token.build_multimodal_processor_inputs
+    continuous_token.build_multimodal_processor_inputs = remembering_prompts(build)  # type: ignore[attr-defined]
+
+
+def remembering_prompts(build: Build) -> Build:
+    """Wrap verl's call of the processor; prompts with anything but images are left to it."""
+    known: OrderedDict[object, Mapping[str, Any]] = OrderedDict()
+    # verl calls this from a pool of threads, a prompt's rollouts all at once.
+    lock = threading.Lock()
+
+    @functools.wraps(build)
+    def build_once(processor: Any, *, text: Sequence[str], **media: Any) -> Mapping[str, Any]:
+        images = {name: media.get(name) for name in ("images", "videos")} | {"audios": media.get("audio")}
+        rest = {name: value for name, value in media.items() if name not in ("images", "videos", "audio")}
+        look = _key(images, rest)
+        if look is None:
+            return build(processor, text=text, **media)
+        key = (id(processor), tuple(text), look)
+        with lock:
+            if key not in known:
+                known[key] = build(processor, text=text, **media)
+                while len(known) > KEPT:
+                    known.popitem(last=False)
+            return copy.copy(known[key])
+
+    return build_once
 
 
 def _key(media: Mapping[str, Any], processor_kwargs: Mapping[str, Any] | None) -> object | None:

@@ -13,13 +13,16 @@
 # limitations under the License.
 """Remembered image inputs are those verl would compute, and only where nothing else decides them."""
 
+import importlib
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
+from transformers import BatchFeature
 
-from verl_ext.cpu.image_features import KEPT, remembering
+from verl_ext.cpu.image_features import KEPT, remembering, remembering_prompts
 
 RED, BLUE = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
 
@@ -81,3 +84,65 @@ def test_memory_is_bounded(worker):
     assert len(worker.__dict__["_care_image_inputs"]) == KEPT
     inputs(worker, images=[Image.new("RGB", (2, 2), (0, 0, 0))])
     assert worker.computed == KEPT + 2, "the oldest image was forgotten"
+
+
+class Builder:
+    """Counts how often the processor really runs."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, processor, *, text, **media):
+        self.calls.append((processor, list(text), media))
+        return BatchFeature({"input_ids": [[len(self.calls)]], "pixel_values": "pixels"})
+
+
+def test_a_prompt_is_tokenized_once_for_all_its_rollouts():
+    build = Builder()
+    once, processor = remembering_prompts(build), object()
+
+    def ids(text="How many?", images=(RED,), **more):
+        media = {"images": list(images) or None, "videos": None, "audio": None, **more}
+        return once(processor, text=[text], **media)["input_ids"][0][0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {future.result() for future in [pool.submit(ids) for _ in range(16)]} == {1}
+    assert ids(images=[RED.copy()]) == 1 and len(build.calls) == 1
+    assert ids("How few?") == 2
+    assert ids(images=[BLUE]) == 3
+    assert ids(mm_processor_kwargs={"min_pixels": 4}) == 4
+    assert once(object(), text=["How many?"], images=[RED])["input_ids"] == [[5]]
+    for media in ({"videos": ["v"]}, {"audio": ["a"]}, {"images": []}):
+        assert ids(**media) < ids(**media)
+
+
+def test_a_callers_changes_stay_its_own():
+    once, processor = remembering_prompts(Builder()), object()
+    first = once(processor, text=["x"], images=[RED])
+    first.pop("pixel_values")
+    assert once(processor, text=["x"], images=[RED])["pixel_values"] == "pixels"
+
+
+def test_remembered_prompts_are_bounded():
+    build = Builder()
+    once, processor = remembering_prompts(build), object()
+    for number in range(KEPT + 1):
+        once(processor, text=[str(number)], images=[RED])
+    assert once(processor, text=["0"], images=[RED])["input_ids"] == [[KEPT + 2]]
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl.Qwen2_5_VL", "qwen3_vl.Qwen3VL"])
+def test_vllm_needs_nothing_of_the_processor_when_no_image_is_missing(family):
+    """Of an answer for no image, vLLM takes what it takes of no answer: nothing."""
+    import verl  # noqa: F401  (the plugin, as in a run)
+    from vllm.multimodal.inputs import MultiModalKwargsItems
+
+    module, name = family.split(".")
+    kind = getattr(importlib.import_module(f"vllm.model_executor.models.{module}"), f"{name}MultiModalProcessor")
+    processor = kind.__new__(kind)
+    vision = SimpleNamespace(spatial_merge_size=2)
+    processor.info = SimpleNamespace(get_hf_config=lambda: SimpleNamespace(vision_config=vision))
+    nothing = SimpleNamespace(get_all_counts=lambda: {"image": 0})
+    answer = processor._apply_hf_processor_mm_only(mm_items=nothing, hf_processor_mm_kwargs={}, tokenization_kwargs={})
+    items = MultiModalKwargsItems.from_hf_inputs(answer, processor._get_mm_fields_config(answer, {}))
+    assert not any(len(found) for found in items.values())
