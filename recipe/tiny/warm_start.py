@@ -57,7 +57,7 @@ class WarmStartSettings:
     """Steps over which the learning rate rises to its value."""
     decay_share: float = 0.3
     """Share of the steps, at the end, over which it falls to nothing."""
-    eval_every: int = 40
+    eval_every: int = 100
     """Steps between two looks at the probe."""
     repair_share: float = 0.2
     """Share of the lessons that repair a mistake."""
