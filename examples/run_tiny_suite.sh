@@ -12,11 +12,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-# Compare methods on the tiny task, several seeds each, and print the table with 95% intervals.
+# Compare methods on the tiny tasks, several seeds each, and print the table with 95% intervals.
 #
-#   bash examples/run_tiny_suite.sh                             # GRPO, CARE without repairs, CARE
-#   bash examples/run_tiny_suite.sh --table rgr --seeds 0 1 2   # what a repaired row trains
-#   bash examples/run_tiny_suite.sh --steps 20 --seeds 0        # a quick look
+#   bash examples/run_tiny_suite.sh                                      # GRPO, DAPO, GSPO, CARE without repairs, CARE
+#   bash examples/run_tiny_suite.sh --table rgr --seeds 0 1 2            # what a repaired row trains
+#   bash examples/run_tiny_suite.sh --task count_add --steps 20 --seeds 0    # a quick look
 #
 # Variables: VENV (.venv), SKIP_SETUP (0). Start it again to go on where it was; results are in runs/suite/results.jsonl.
 set -euo pipefail

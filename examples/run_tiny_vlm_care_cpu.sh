@@ -19,7 +19,8 @@
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
 # Variables: ALGO (care), STEPS (40), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
-# (runs/tiny_data), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0). An interrupted run resumes from its last checkpoint when started again.
+# (runs/tiny_data), PREPARATION (more arguments for recipe.tiny.prepare), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0).
+# An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -38,7 +39,8 @@ DRY_RUN=${DRY_RUN:-0}
 PYTHON=$VENV/bin/python
 source "$ROOT/examples/lib/cpu_stack.sh"
 
-"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY"
+read -ra PREPARATION <<<"${PREPARATION:-}"
+"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
 
 DATA=(
     data.train_files="$DATA_DIR/data/train.parquet"

@@ -37,10 +37,20 @@ class Step:
     data: Mapping[str, float]
 
     @property
+    def val_by_source(self) -> dict[str, float]:
+        """Validation accuracy by source of the questions; empty if this step did not validate."""
+        found = {
+            name.split("/")[1]: value
+            for name, value in self.data.items()
+            if name.startswith("val-core/") and "/acc/mean@" in name
+        }
+        return dict(sorted(found.items()))
+
+    @property
     def val_accuracy(self) -> float | None:
-        """Mean validation accuracy, if this step validated."""
-        found = [value for name, value in self.data.items() if name.startswith("val-core/") and "/acc/mean@" in name]
-        return sum(found) / len(found) if found else None
+        """Mean of the sources' validation accuracies, if this step validated."""
+        found = self.val_by_source
+        return sum(found.values()) / len(found) if found else None
 
     @property
     def seconds(self) -> float | None:

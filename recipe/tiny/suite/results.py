@@ -16,21 +16,48 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recipe.tiny.metrics import Step
-from recipe.tiny.suite.tables import Table
+from recipe.tiny.suite.tables import Method, Table
 
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 """Student's t at 97.5% for 1, 2, ... degrees of freedom; a normal quantile takes over behind them."""
 Z_975 = 1.960
 
-COLUMNS = ("seeds", "accuracy before", "accuracy after", "difference", "tokens (1,000)", "s a step", "repaired")
+COLUMNS = ("seeds", "accuracy", "difference", "at equal tokens", "tokens (1,000)", "s a step", "repaired")
+
+DROPPED = ("evicted_samples", "discarded_surplus_samples")
+"""What verl's replay buffer calls groups it decoded for nothing, under ``.../filter_groups/``."""
+
+SERIES = (
+    "response_length/mean",
+    "critic/score/mean",
+    "actor/entropy",
+    "care/acc_sampled",
+    "care/failure_mass",
+    "care/groups_zero_signal",
+    "care/rgr/pass_rate",
+)
+"""Metrics of every step that a result keeps, where the method has them."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the held-out questions."""
+
+    step: int
+    tokens: int
+    """Decoded for training so far, repairs included."""
+    accuracy: float
+    """Greedy; the mean over the families of questions."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +65,54 @@ class Result:
     """One finished run.
 
     Attributes:
-        table: Which table it belongs to.
-        method: Which line.
+        method: What it was called.
+        algorithm: The demo's ``ALGO``.
+        overrides: Everything the run was started with besides the demo's settings.
         seed: Of data order and rollouts.
-        accuracy_before: Greedy, on held-out questions.
-        accuracy: The same after training.
+        data: Hash of the questions and the model it started from.
         steps: Updates.
-        generated: Tokens decoded for training, repairs included.
+        looks: Held-out accuracy while it trained, oldest first.
+        families: Held-out accuracy at the end, by family of questions.
         seconds: Of all steps.
         repaired: Mean share of repairs that passed; 0 without repairs.
-        overrides: Everything the run was started with besides the demo's settings.
+        series: Some metrics, step by step; None where a step has none.
         commit: Of the code.
     """
 
-    table: str
     method: str
+    algorithm: str
+    overrides: tuple[str, ...]
     seed: int
-    accuracy_before: float
-    accuracy: float
+    data: str
     steps: int
-    generated: int
+    looks: tuple[Look, ...]
+    families: dict[str, float]
     seconds: float
     repaired: float
-    overrides: tuple[str, ...]
+    series: dict[str, list[float | None]]
     commit: str
+
+    @property
+    def accuracy(self) -> float:
+        """At the end."""
+        return self.looks[-1].accuracy
+
+    @property
+    def tokens(self) -> int:
+        """Decoded for training, repairs included."""
+        return self.looks[-1].tokens
+
+    def accuracy_at(self, tokens: int) -> float:
+        """Accuracy once ``tokens`` were decoded, on a straight line between looks; the last one's behind it."""
+        for before, after in itertools.pairwise(self.looks):
+            if tokens <= after.tokens:
+                share = max(0.0, (tokens - before.tokens) / (after.tokens - before.tokens))
+                return before.accuracy + share * (after.accuracy - before.accuracy)
+        return self.accuracy
+
+    def is_of(self, method: Method) -> bool:
+        """Whether this is a run of ``method``, whatever it was called then."""
+        return self.algorithm == method.algorithm and self.overrides == method.overrides
 
 
 @dataclass(frozen=True)
@@ -87,35 +138,52 @@ class Estimate:
 
 
 def summarise(
-    table: str, method: str, seed: int, steps: Sequence[Step], rollouts: int, overrides: tuple[str, ...], commit: str
+    method: Method, seed: int, data: str, steps: Sequence[Step], *, prompts: int, group: int, commit: str
 ) -> Result:
     """The result of a run from its metrics.
 
     Args:
-        table: Name of the table.
-        method: Name of the method.
+        method: What was run.
         seed: Its seed.
+        data: Hash of what it started from.
         steps: What the run logged, validations included.
-        rollouts: Rows a step samples.
-        overrides: What it was started with.
+        prompts: Groups a step trains on.
+        group: Rollouts a prompt.
         commit: Of the code.
     """
-    validated = [step.val_accuracy for step in steps if step.val_accuracy is not None]
     trained = [step for step in steps if step.number > 0]
-    tokens = sum(step.data["response_length/mean"] * rollouts + step.data.get("care/rgr/tokens", 0) for step in trained)
+    looks, tokens = [], 0.0
+    for step in steps:
+        if step.number > 0:
+            rows = (prompts + _dropped_groups(step)) * group
+            tokens += step.data["response_length/mean"] * rows + step.data.get("care/rgr/tokens", 0)
+        if step.val_accuracy is not None:
+            looks.append(Look(step.number, round(tokens), step.val_accuracy))
     return Result(
-        table=table,
-        method=method,
+        method=method.name,
+        algorithm=method.algorithm,
+        overrides=method.overrides,
         seed=seed,
-        accuracy_before=validated[0],
-        accuracy=validated[-1],
+        data=data,
         steps=trained[-1].number,
-        generated=round(tokens),
+        looks=tuple(looks),
+        families={name: round(value, 4) for name, value in trained[-1].val_by_source.items()},
         seconds=round(sum(step.seconds or 0.0 for step in trained), 1),
         repaired=statistics.fmean(step.data.get("care/rgr/pass_rate", 0.0) for step in trained),
-        overrides=overrides,
+        series={name: kept for name in SERIES if (kept := _series(trained, name))},
         commit=commit,
     )
+
+
+def _series(steps: Sequence[Step], name: str) -> list[float | None]:
+    """A metric step by step, with gaps; empty if no step has it."""
+    values = [step.data.get(name) for step in steps]
+    return [] if all(value is None for value in values) else [None if one is None else round(one, 4) for one in values]
+
+
+def _dropped_groups(step: Step) -> float:
+    """Groups dynamic sampling has decoded and thrown away; they are taken to be as long as those it kept."""
+    return sum(value for name, value in step.data.items() if name.partition("/filter_groups/")[2] in DROPPED)
 
 
 def read_results(path: Path) -> list[Result]:
@@ -123,7 +191,12 @@ def read_results(path: Path) -> list[Result]:
     if not path.exists():
         return []
     records = [json.loads(line) for line in path.read_text().splitlines()]
-    return [Result(**{**record, "overrides": tuple(record["overrides"])}) for record in records]
+    return [_result(record) for record in records]
+
+
+def _result(record: dict[str, Any]) -> Result:
+    looks = tuple(Look(**look) for look in record["looks"])
+    return Result(**{**record, "overrides": tuple(record["overrides"]), "looks": looks})
 
 
 def add_result(path: Path, result: Result) -> None:
@@ -134,30 +207,34 @@ def add_result(path: Path, result: Result) -> None:
 
 def markdown(table: Table, results: Sequence[Result]) -> str:
     """The table, as far as it has been run; differences are to the first method on the same seeds."""
-    by_method = {
-        method.name: {result.seed: result for result in results if result.method == method.name}
-        for method in table.methods
+    runs_of = {
+        method.name: {result.seed: result for result in results if result.is_of(method)} for method in table.methods
     }
-    baseline = by_method[table.methods[0].name]
-    lines = [
-        f"| {table.title} | " + " | ".join(COLUMNS) + " |",
-        "|---" * (len(COLUMNS) + 1) + "|",
-    ]
-    for name, runs in by_method.items():
-        if not runs:
-            continue
-        values = list(runs.values())
-        shared = sorted(runs.keys() & baseline.keys())
-        paired = Estimate.of([runs[seed].accuracy - baseline[seed].accuracy for seed in shared]) if shared else None
-        cells = (
-            name,
-            str(len(runs)),
-            Estimate.of([run.accuracy_before for run in values]).points().split(" ")[0],
-            Estimate.of([run.accuracy for run in values]).points(),
-            "" if runs is baseline or paired is None else paired.points(signed=True),
-            f"{statistics.fmean(run.generated for run in values) / 1000:.0f}",
-            f"{statistics.median(run.seconds / run.steps for run in values):.1f}",
-            f"{100 * statistics.fmean(run.repaired for run in values):.0f}%",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
+    baseline = runs_of[table.methods[0].name]
+    lines = [f"| {table.title} | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for name, runs in runs_of.items():
+        if runs:
+            lines.append("| " + " | ".join([name, *_cells(runs, baseline)]) + " |")
     return "\n".join(lines)
+
+
+def _cells(runs: Mapping[int, Result], baseline: Mapping[int, Result]) -> list[str]:
+    values = list(runs.values())
+    difference = at_equal_tokens = ""
+    shared = sorted(runs.keys() & baseline.keys())
+    if shared and runs is not baseline:
+        pairs = [(runs[seed], baseline[seed]) for seed in shared]
+        difference = Estimate.of([one.accuracy - base.accuracy for one, base in pairs]).points(signed=True)
+        budgets = [(one, base, min(one.tokens, base.tokens)) for one, base in pairs]
+        at_equal_tokens = Estimate.of(
+            [one.accuracy_at(budget) - base.accuracy_at(budget) for one, base, budget in budgets]
+        ).points(signed=True)
+    return [
+        str(len(runs)),
+        Estimate.of([run.accuracy for run in values]).points(),
+        difference,
+        at_equal_tokens,
+        f"{statistics.fmean(run.tokens for run in values) / 1000:.0f}",
+        f"{statistics.median(run.seconds / run.steps for run in values):.1f}",
+        f"{100 * statistics.fmean(run.repaired for run in values):.0f}%",
+    ]

@@ -11,34 +11,42 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Run the methods of a table on the tiny task, each with several seeds, through the demo's own script.
+"""Run the methods of a table, several seeds each, and keep what came out.
 
-    python -m recipe.tiny.suite.runs --table rgr --seeds 0 1 2 --out runs/suite
+    python -m recipe.tiny.suite.runs --table main --seeds 0 1 2 3 4 --out runs/suite
 
 All methods start from the same warm-started model and see the same prompts in the same order. Results go to one file,
-``<out>/results.jsonl``, a line per run; what is there already is not run again, so an interrupted table goes on where
-it was. The table is printed after every run.
+``<out>/results.jsonl``, a line per run; what is there already is not run again, whichever table asked for it, so an
+interrupted table goes on where it was. The table is printed after every run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from recipe.tiny.metrics import read_attempts
 from recipe.tiny.suite.results import Result, add_result, markdown, read_results, summarise
 from recipe.tiny.suite.tables import TABLES, Method, Table
+from recipe.tiny.tasks import TASKS
 
 ROOT = Path(__file__).parents[3]
-ROLLOUTS = 16 * 8
-"""Rows of a step in the demo: prompts x rollouts."""
+PROMPTS, GROUP = 16, 8
+"""Prompts of a step in the demo, and rollouts of each."""
+LOOK_EVERY = 10
+"""Steps between two looks at the held-out questions."""
+WARM_START_STEPS = {"mixed": 400}
+"""Where the warm start needs more than the demo's."""
 
 
 @dataclass(frozen=True)
@@ -46,62 +54,119 @@ class Settings:
     """What is the same for all runs of a table."""
 
     out: Path
-    data: Path
+    task: str
     steps: int
-    overrides: tuple[str, ...]
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"--steps {self.steps}: must be at least 1")
+        if self.jobs < 1:
+            raise ValueError(f"--jobs {self.jobs}: must be at least 1")
 
     @property
     def results(self) -> Path:
         """The file of results."""
         return self.out / "results.jsonl"
 
+    @property
+    def data(self) -> Path:
+        """Questions and the warm-started model."""
+        return self.out / f"data_{self.task}"
+
+    @property
+    def preparation(self) -> tuple[str, ...]:
+        """Arguments for ``recipe.tiny.prepare``."""
+        steps = WARM_START_STEPS.get(self.task)
+        return ("--task", self.task, "--test", "480", *(("--steps", str(steps)) if steps else ()))
+
+
+def prepare(settings: Settings) -> str:
+    """Make the questions and the model, unless they are there; returns what identifies them."""
+    command = [sys.executable, "-m", "recipe.tiny.prepare", "--out", str(settings.data), *settings.preparation]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return json.loads((settings.data / "model" / "made_with.json").read_text())["hash"][:12]
+
 
 def run_table(table: Table, seeds: Sequence[int], settings: Settings) -> None:
     """Run what is missing, seed by seed, so that methods can be compared early."""
     settings.out.mkdir(parents=True, exist_ok=True)
+    data = prepare(settings)
     pairs = [(method, seed) for seed in seeds for method in table.methods]
-    missing = [pair for pair in pairs if not _is_done(table, *pair, settings)]
+    there = known(settings, data)
+    missing = [
+        (method, seed) for method, seed in pairs if not any(one.seed == seed and one.is_of(method) for one in there)
+    ]
     print(f"{table.name}: {len(pairs) - len(missing)} of {len(pairs)} runs are there", flush=True)
-    began = time.monotonic()
-    for number, (method, seed) in enumerate(missing, start=1):
-        add_result(settings.results, _run(table, method, seed, settings))
-        left = (time.monotonic() - began) / number * (len(missing) - number)
-        print(f"\n{markdown(table, _of(table, settings))}\n{method.name}, seed {seed}: done", flush=True)
-        print(f"{len(missing) - number} runs left, about {left / 60:.0f} minutes", flush=True)
+    progress = Progress(table, settings, data, len(missing))
+    with ThreadPoolExecutor(settings.jobs) as pool:
+        running = [pool.submit(progress.run, method, seed) for method, seed in missing]
+        for future in running:
+            future.result()
 
 
-def _is_done(table: Table, method: Method, seed: int, settings: Settings) -> bool:
-    wanted = (method.name, seed, settings.steps, _overrides(method, settings))
-    return any((one.method, one.seed, one.steps, one.overrides) == wanted for one in _of(table, settings))
+class Progress:
+    """Runs of a table, several at a time: keeps each result as soon as it is there, starts none after a failure."""
+
+    def __init__(self, table: Table, settings: Settings, data: str, runs: int) -> None:
+        self._table, self._settings, self._data, self._runs = table, settings, data, runs
+        self._began, self._done = time.monotonic(), 0
+        self._failed, self._lock = threading.Event(), threading.Lock()
+
+    def run(self, method: Method, seed: int) -> None:
+        """Run one, unless another has failed meanwhile."""
+        if self._failed.is_set():
+            return
+        try:
+            result = _run(method, seed, self._settings, self._data)
+        except BaseException:
+            self._failed.set()
+            raise
+        with self._lock:
+            add_result(self._settings.results, result)
+            self._done += 1
+            print(f"\n{markdown(self._table, known(self._settings, self._data))}", flush=True)
+            left = self._runs - self._done
+            minutes = (time.monotonic() - self._began) / self._done * left / 60
+            print(f"{method.name}, seed {seed}: done; {left} runs left, about {minutes:.0f} minutes", flush=True)
 
 
-def _of(table: Table, settings: Settings) -> list[Result]:
-    return [one for one in read_results(settings.results) if one.table == table.name and one.steps == settings.steps]
+def known(settings: Settings, data: str) -> list[Result]:
+    """The results of runs of this length from this start."""
+    return [one for one in read_results(settings.results) if (one.data, one.steps) == (data, settings.steps)]
 
 
-def _overrides(method: Method, settings: Settings) -> tuple[str, ...]:
-    return (*method.overrides, *settings.overrides)
-
-
-def _run(table: Table, method: Method, seed: int, settings: Settings) -> Result:
-    name = f"{table.name}-{method.name.replace(', ', '-').replace(' ', '_')}-{seed}"
-    folder = settings.out / name
+def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
+    name = f"{settings.task}-{_file_name(method.name)}-{seed}"
+    folder = settings.out / "runs" / name
     held_out = settings.data / "data" / "test.parquet"
-    protocol = [f"data.val_files={held_out}", f"trainer.test_freq={settings.steps}", "trainer.save_freq=20"]
-    command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *_overrides(method, settings)]
+    protocol = [f"data.val_files={held_out}", f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
+    command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *method.overrides]
     variables = {"ALGO": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
     paths = {"RUN_DIR": str(folder), "DATA_DIR": str(settings.data), "SKIP_SETUP": "1", "VENV": sys.prefix}
-    status = subprocess.run(command, env={**os.environ, **variables, **paths}, cwd=ROOT).returncode
-    if status:
-        raise SystemExit(f"{name} stopped with status {status}; start the same command again to go on from here.")
+    preparation = {"PREPARATION": " ".join(settings.preparation)}
+    with open(_made(folder.parent) / f"{name}.log", "a") as log:
+        print(f"{method.name}, seed {seed}: started; its progress is in {log.name}", flush=True)
+        environment = {**os.environ, **variables, **paths, **preparation}
+        run = subprocess.run(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    if run.returncode:
+        raise SystemExit(
+            f"{name} stopped with status {run.returncode}, see {folder.parent / name}.log; start the same command "
+            "again to go on from here."
+        )
     files = sorted(folder.glob("metrics-*.jsonl"), key=lambda path: int(path.stem.split("-")[1]))
-    steps = read_attempts(files)
+    result = summarise(method, seed, data, read_attempts(files), prompts=PROMPTS, group=GROUP, commit=_commit())
     shutil.rmtree(folder / "checkpoints")
-    return summarise(table.name, method.name, seed, steps, ROLLOUTS, _overrides(method, settings), _commit())
+    return result
+
+
+def _file_name(name: str) -> str:
+    return name.replace(", ", "-").replace(" ", "_")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _commit() -> str:
@@ -119,17 +184,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--table", choices=sorted(TABLES), required=True, help="what to compare")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds (default: 0 1 2)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds (default: 0 1 2 3 4)")
     parser.add_argument("--steps", type=int, default=40, help="updates of a run (default: %(default)s)")
+    parser.add_argument("--task", choices=sorted(TASKS), default="mixed", help="questions (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "suite", help="where runs and results go")
-    parser.add_argument(
-        "--data", type=Path, default=ROOT / "runs" / "tiny_data_qwen2_5_vl", help="the demo's data and model"
-    )
-    parser.add_argument("--override", action="append", default=[], help="verl override for every run; repeatable")
     options = parser.parse_args(argv)
-    settings = Settings(options.out.resolve(), options.data.resolve(), options.steps, tuple(options.override))
-    run_table(TABLES[options.table], options.seeds, settings)
-    print(markdown(TABLES[options.table], _of(TABLES[options.table], settings)))
+    settings = Settings(options.out.resolve(), options.task, options.steps, options.jobs)
+    table = TABLES[options.table]
+    run_table(table, options.seeds, settings)
 
 
 if __name__ == "__main__":

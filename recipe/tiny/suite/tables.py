@@ -53,22 +53,74 @@ def _care(name: str, **settings: object) -> Method:
     return Method(name, "care", tuple(changed))
 
 
+GRPO = Method("grpo", "grpo")
+DAPO = Method(
+    "dapo",
+    "grpo",
+    (
+        "actor_rollout_ref.actor.clip_ratio_high=0.28",
+        "actor_rollout_ref.actor.loss_agg_mode=token-mean",
+        "algorithm.filter_groups.enable=True",
+        "algorithm.filter_groups.metric=acc",
+    ),
+)
+"""Clip-higher, token-level loss, and groups without a difference replaced by others."""
+GSPO = Method(
+    "gspo",
+    "grpo",
+    (
+        "actor_rollout_ref.actor.policy_loss.loss_mode=gspo",
+        "actor_rollout_ref.actor.clip_ratio_low=3e-4",
+        "actor_rollout_ref.actor.clip_ratio_high=4e-4",
+    ),
+)
+"""The ratio of whole sequences, in the narrow range its authors clip it to."""
 NO_REPAIRS = _care("care without repairs", rgr__enable=False)
+CARE = _care("care")
+
+
+def _one_by_one(name: str, title: str, **settings: tuple[object, ...]) -> Table:
+    """CARE without repairs, and again with one setting changed at a time."""
+    changed = (
+        _care(f"{key.replace('__', '.')}={str(value).lower()}", rgr__enable=False, **{key: value})
+        for key, values in settings.items()
+        for value in values
+    )
+    return Table(name, title, (NO_REPAIRS, *changed))
+
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("main", "Methods", (Method("grpo", "grpo"), NO_REPAIRS, _care("care"))),
+        Table("main", "Methods", (GRPO, DAPO, GSPO, NO_REPAIRS, CARE)),
         Table(
             "rgr",
             "What a repaired row trains, and which text a failed repair leaves",
             (
                 NO_REPAIRS,
-                _care("rewrite, reflected", rgr__target="rewrite", rgr__on_fail="reflected"),
-                _care("rewrite, original", rgr__target="rewrite", rgr__on_fail="original"),
-                _care("continue, reflected", rgr__target="continue", rgr__on_fail="reflected"),
+                CARE,
+                _care("rewrite, original", rgr__on_fail="original"),
+                _care("continue, reflected", rgr__target="continue"),
                 _care("continue, original", rgr__target="continue", rgr__on_fail="original"),
             ),
+        ),
+        _one_by_one("selector", "Which failures are contrasted", selector=("mixed", "farthest", "random")),
+        _one_by_one("anchor", "Around which correct rollout", anchor=("random", "multi")),
+        _one_by_one(
+            "subgroup", "How many failures, how much they count", k=(1, 2), neg_scale=(0.25, 1.0), equalize=(False,)
+        ),
+        _one_by_one(
+            "rescue",
+            "Groups in which all failed",
+            rescue__enable=(False,),
+            rescue__delta=(0.3,),
+            rescue__normalize=(True,),
+        ),
+        _one_by_one(
+            "regions",
+            "Which tokens are trained",
+            regions__enable=(False,),
+            regions__rationale_share=(0.0, 0.5),
         ),
     )
 }

@@ -22,14 +22,19 @@ import pytest
 
 from recipe.tiny.metrics import Step
 from recipe.tiny.suite import runs
-from recipe.tiny.suite.results import Estimate, Result, add_result, markdown, read_results, summarise
+from recipe.tiny.suite.results import Estimate, Look, Result, add_result, markdown, read_results, summarise
 from recipe.tiny.suite.tables import TABLES, Method, Table
 
 TABLE = Table("t", "Methods", (Method("base", "grpo"), Method("new", "care", ("+algorithm.care.k=2",))))
+VAL = "val-core/{}/acc/mean@1"
 
 
-def result(method, seed, accuracy, **changes):
-    plain = Result("t", method, seed, 0.5, accuracy, 10, 20_000, 50.0, 0.25, (), "abc")
+def result(method, seed, accuracy, tokens=20_000, **changes):
+    (kind,) = [one for one in TABLE.methods if one.name == method]
+    looks = (Look(0, 0, 0.5), Look(10, tokens, accuracy))
+    plain = Result(
+        method, kind.algorithm, kind.overrides, seed, "d", 10, looks, {"a": accuracy}, 50.0, 0.25, {"x": [1.0]}, "abc"
+    )
     return dataclasses.replace(plain, **changes)
 
 
@@ -50,62 +55,99 @@ def test_differences_are_paired_by_seed():
     found = [result("base", 0, 0.5), result("base", 1, 0.6), result("base", 2, 0.9)]
     found += [result("new", 0, 0.6), result("new", 1, 0.8)]
     base, new = markdown(TABLE, found).splitlines()[2:]
-    assert "| base | 3 | 50.0 | 66.7 ± " in base
-    assert "| +15.0 ± 63.5 |" in new and "| new | 2 |" in new and "| 20 | 5.0 | 25% |" in new
+    assert "| base | 3 | 66.7 ± " in base
+    assert "| new | 2 |" in new and "| +15.0 ± 63.5 | +15.0 ± 63.5 | 20 | 5.0 | 25% |" in new
+
+
+def test_at_equal_tokens_the_dearer_method_is_read_earlier():
+    # "new" decoded 40,000 tokens for 0.9; at the baseline's 20,000, half way from its start at 0.5, it had 0.7.
+    base, new = result("base", 0, 0.65), result("new", 0, 0.9, tokens=40_000)
+    assert new.accuracy_at(20_000) == pytest.approx(0.7) and base.accuracy_at(20_000) == 0.65
+    assert base.accuracy_at(30_000) == 0.65 and base.accuracy_at(0) == 0.5
+    line = markdown(TABLE, [base, new]).splitlines()[-1]
+    assert "| +25.0 | +5.0 | 40 |" in line
 
 
 def test_a_run_is_summed_up_from_its_metrics():
-    val = "val-core/tiny/acc/mean@1"
-    steps = [Step(0, {val: 0.4}), Step(1, {"response_length/mean": 10.0, "timing_s/step": 2.0, "care/rgr/tokens": 7.0})]
-    steps.append(Step(2, {"response_length/mean": 20.0, "timing_s/step": 3.0, "care/rgr/pass_rate": 0.5, val: 0.6}))
-    # 8 rows a step: 8 * 10 + 8 * 20 tokens and 7 of repairs; repairs passed 0 and 0.5 of the time.
-    one = summarise("t", "new", 3, steps, 8, ("a=b",), "abc")
-    assert one == Result("t", "new", 3, 0.4, 0.6, 2, 247, 5.0, 0.25, ("a=b",), "abc")
+    steps = [Step(0, {VAL.format("a"): 0.4, VAL.format("b"): 0.6})]
+    steps.append(Step(1, {"response_length/mean": 10.0, "timing_s/step": 2.0, "care/rgr/tokens": 7.0}))
+    dropped = {"training/filter_groups/evicted_samples": 3, "training/filter_groups/discarded_surplus_samples": 1}
+    last = {"response_length/mean": 20.0, "timing_s/step": 3.0, "care/rgr/pass_rate": 0.5, **dropped}
+    steps.append(Step(2, {**last, VAL.format("a"): 0.6, VAL.format("b"): 1.0}))
+    # 2 groups of 4 rows a step: 10 * 8 tokens and 7 of repairs, then 20 * (2 + 3 + 1) * 4; repairs passed 0 and 0.5.
+    one = summarise(TABLE.methods[1], 3, "d", steps, prompts=2, group=4, commit="abc")
+    assert one.looks == (Look(0, 0, 0.5), Look(2, 567, 0.8))
+    assert one.families == {"a": 0.6, "b": 1.0}
+    assert one.series == {"response_length/mean": [10.0, 20.0], "care/rgr/pass_rate": [None, 0.5]}
+    assert (one.steps, one.tokens, one.accuracy, one.seconds, one.repaired) == (2, 567, 0.8, 5.0, 0.25)
+
+
+def test_a_series_has_every_step():
+    steps = [
+        Step(number, {"response_length/mean": 10.0 * number, VAL.format("a"): 0.5, "actor/entropy": 1 / number})
+        for number in (1, 2, 3)
+    ]
+    one = summarise(TABLE.methods[0], 0, "d", steps, prompts=1, group=1, commit="abc")
+    assert one.series == {"response_length/mean": [10.0, 20.0, 30.0], "actor/entropy": [1.0, 0.5, 0.3333]}
 
 
 def test_results_survive_the_file(tmp_path):
     path = tmp_path / "results.jsonl"
     assert read_results(path) == []
-    written = [result("base", 0, 0.5), result("new", 0, 0.6, overrides=("a=b",))]
+    written = [result("base", 0, 0.5), result("new", 0, 0.6)]
     for one in written:
         add_result(path, one)
     assert read_results(path) == written
 
 
-def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """The runs that were started, as (algorithm, seed, command); the third fails."""
     started = []
 
-    def run(command, *, env, cwd, **kwargs):
-        if command[0] == "git":
-            return subprocess.CompletedProcess(command, 0, stdout="abc\n")
+    def run(command, *, env=None, **kwargs):
+        if "recipe.tiny.prepare" in command:
+            model = tmp_path / "out" / "data_count" / "model"
+            model.mkdir(parents=True, exist_ok=True)
+            (model / "made_with.json").write_text(json.dumps({"hash": "0123456789abcdef"}))
+            return subprocess.CompletedProcess(command, 0)
         started.append((env["ALGO"], env["SEED"], command))
         folder = tmp_path / env["RUN_DIR"]
-        (folder / "checkpoints").mkdir(parents=True)
-        step = {"response_length/mean": 10.0, "timing_s/step": 2.0, "val-core/x/acc/mean@1": 0.6}
-        records = [{"step": 0, "data": {"val-core/x/acc/mean@1": 0.5}}, {"step": 4, "data": step}]
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        step = {"response_length/mean": 10.0, "timing_s/step": 2.0, VAL.format("x"): 0.6}
+        records = [{"step": 0, "data": {VAL.format("x"): 0.5}}, {"step": 4, "data": step}]
         (folder / "metrics-1.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         return subprocess.CompletedProcess(command, 1 if len(started) == 3 else 0)
 
     monkeypatch.setattr(runs.subprocess, "run", run)
     monkeypatch.setitem(runs.__dict__, "_commit", lambda: "abc")
-    settings = runs.Settings(tmp_path / "out", tmp_path / "data", 4, ("x=y",))
-    with pytest.raises(SystemExit, match=r"t-base-1 stopped.*again"):
+    return started
+
+
+def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
+    settings = runs.Settings(tmp_path / "out", "count", 4)
+    with pytest.raises(SystemExit, match=r"count-base-1 stopped.*again"):
         runs.run_table(TABLE, [0, 1], settings)
     assert [(algorithm, seed) for algorithm, seed, _ in started] == [("grpo", "0"), ("care", "0"), ("grpo", "1")]
-    assert started[1][2][-2:] == ["+algorithm.care.k=2", "x=y"]
-    # The failed run's folder stays: there the script resumes. This one makes it anew, so it is cleared here.
-    (tmp_path / "out" / "t-base-1" / "checkpoints").rmdir()
+    assert started[1][2][-1] == "+algorithm.care.k=2"
     runs.run_table(TABLE, [0, 1], settings)
     assert len(started) == 5
-    assert [(one.method, one.seed) for one in read_results(settings.results)] == [
-        ("base", 0),
-        ("new", 0),
-        ("base", 1),
-        ("new", 1),
-    ]
+    kept = [(one.method, one.seed, one.data) for one in read_results(settings.results)]
+    assert kept == [(name, seed, "0123456789ab") for seed in (0, 1) for name in ("base", "new")]
+    # Another table that has the same method under another name finds it done; another length has not.
+    runs.run_table(Table("u", "x", (Method("plain", "grpo"),)), [0], settings)
+    assert len(started) == 5
+    runs.run_table(Table("u", "x", (Method("plain", "grpo"),)), [0], dataclasses.replace(settings, steps=5))
+    assert len(started) == 6
+
+
+def test_settings_name_the_option():
+    for changes, option in ({"steps": 0}, "--steps 0"), ({"jobs": 0}, "--jobs 0"):
+        with pytest.raises(ValueError, match=option):
+            runs.Settings(**{"out": None, "task": "count", "steps": 1, **changes})
 
 
 def test_tables_have_distinct_methods():
-    assert set(TABLES) == {"main", "rgr"}
+    assert {"main", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
     with pytest.raises(ValueError, match="same name"):
         Table("t", "x", (Method("a", "grpo"), Method("a", "care")))
