@@ -18,7 +18,7 @@
 #   ALGO=grpo bash examples/run_tiny_vlm_care_cpu.sh      # the baseline with the same budget
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
-# Variables: ALGO (care), STEPS (40), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
+# Variables: ALGO (care), STEPS (30), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
 # (runs/tiny_data), PREPARATION (more arguments for recipe.tiny.prepare), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0).
 # An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
@@ -27,7 +27,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
 
 ALGO=${ALGO:-care}
-STEPS=${STEPS:-40}
+STEPS=${STEPS:-30}
 FAMILY=${FAMILY:-qwen2_5_vl}
 SEED=${SEED:-0}
 DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}
@@ -75,8 +75,8 @@ TRAINER=(
     trainer.total_training_steps="$STEPS"
     trainer.total_epochs=1000
     trainer.val_before_train=True
-    trainer.test_freq=20
-    trainer.save_freq=20
+    trainer.test_freq=10
+    trainer.save_freq=10
     trainer.max_actor_ckpt_to_keep=1
     trainer.default_local_dir="$RUN_DIR/checkpoints"
     trainer.resume_mode=auto

@@ -38,7 +38,7 @@ step "lint"
 step "types"
 "$VENV/bin/mypy"
 step "unit, property and contract tests"
-OMP_NUM_THREADS=2 "$VENV/bin/python" -m pytest -m "not e2e" --durations=10
+OMP_NUM_THREADS=1 "$VENV/bin/python" -m pytest -m "not e2e" -n 2 --dist loadfile --durations=10
 if [[ ${1:-} != --fast ]]; then
     step "end-to-end training runs"
     "$VENV/bin/python" -m pytest -m e2e -v --durations=0 tests/e2e
