@@ -39,12 +39,8 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "grpo": ("grpo", ()),
-    "care without repairs": ("care", ("+algorithm.care.rgr.enable=False",)),
-    "care": ("care", ()),
-}
-"""Name -> (``ALGO``, further overrides)."""
+METHODS = {"grpo": "grpo", "care without repairs": "care_no_rgr", "care": "care"}
+"""Name -> ``METHOD`` of the demo script."""
 PARTS = ("gen", "old_log_prob", "adv", "update_actor")
 WARM_UP = 2
 MEMORY_EVERY_S = 3.0
@@ -67,12 +63,16 @@ def measure(method: str, steps: int, data: Path) -> Measured:
         steps: Steps to measure, after the warm-up.
         data: Where the demo's data and model are or go.
     """
-    algorithm, overrides = METHODS[method]
     folder = Path(tempfile.mkdtemp(prefix="care_step_time_"))
     quiet = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
-    variables = {"ALGO": algorithm, "STEPS": str(WARM_UP + steps), "RUN_DIR": str(folder), "DATA_DIR": str(data)}
+    variables = {
+        "METHOD": METHODS[method],
+        "STEPS": str(WARM_UP + steps),
+        "RUN_DIR": str(folder),
+        "DATA_DIR": str(data),
+    }
     process = subprocess.Popen(
-        ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *quiet, *overrides],
+        ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *quiet],
         env={**os.environ, "SKIP_SETUP": "1", "VENV": sys.prefix, **variables},
         stdout=subprocess.DEVNULL,
     )

@@ -35,6 +35,8 @@ from recipe.care.config import ROOT, CareConfig
 from recipe.care.regions import REGION_METRICS
 from recipe.care.report import METRICS
 from recipe.care.representative import RGR_METRICS
+from verl_ext.memory_estimate import Settings
+from verl_ext.memory_estimate import table as memory_table
 from verl_ext.step import STEP_METRICS
 
 DOCS = Path(__file__).parent
@@ -132,6 +134,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "drops": lambda: _reasons(DROPS),
     "repairs": lambda: _reasons(REPAIRS),
     "step": lambda: _glossary(STEP_METRICS),
+    "memory": lambda: memory_table(Settings()),
 }
 """What may stand between the marks."""
 

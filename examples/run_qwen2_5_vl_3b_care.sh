@@ -12,16 +12,23 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-# CARE on Qwen2.5-VL 3B with the paper's settings (docs/paper_map.md), on one node of 8 GPUs.
+# CARE on Qwen2.5-VL 3B with the paper's settings (docs/paper_map.md), on one node of 8 GPUs; and the methods beside it.
 #
 #   bash examples/run_qwen2_5_vl_3b_care.sh                        # one node
 #   NNODES=4 bash examples/run_qwen2_5_vl_3b_care.sh               # on the head node of a 4-node Ray cluster (docs/scaling.md)
 #   DRY_RUN=1 bash examples/run_qwen2_5_vl_3b_care.sh              # resolve and validate the configuration, no GPU needed
+#   METHOD=grpo bash examples/run_qwen2_5_vl_3b_care.sh            # or dapo, gspo, care_no_rgr: docs/baselines.md
+#   LORA=1 bash examples/run_qwen2_5_vl_3b_care.sh                 # low-rank adapters, on one GPU of 80 GB
 #   bash examples/run_qwen2_5_vl_3b_care.sh trainer.save_freq=5    # any further verl override
 #
-# TRAIN_FILES and VAL_FILES are parquet files in verl's format; docs/data.md says how they are made.
+# TRAIN_FILES and VAL_FILES are parquet files in verl's format; docs/data.md says how they are made. docs/scaling.md lists
+# the other variables. An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# CARE on/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+
+METHOD=${METHOD:-care}
+source "$ROOT/examples/lib/lora.sh"
 
 MODEL_PATH=${MODEL_PATH:-Qwen/Qwen2.5-VL-3B-Instruct}
 TRAIN_FILES=${TRAIN_FILES:-$ROOT/data/train.parquet}
@@ -33,10 +40,12 @@ ROLLOUT_TP=${ROLLOUT_TP:-1}
 MICRO_TOKENS=${MICRO_TOKENS:-24576}
 GPU_MEMORY_UTILIZATION=${GPU_MEMORY_UTILIZATION:-0.6}
 PARAM_OFFLOAD=${PARAM_OFFLOAD:-False}
+LR=${LR:-1e-6}
+SEED=${SEED:-0}
 EPOCHS=${EPOCHS:-1}
 SAVE_FREQ=${SAVE_FREQ:-20}
 TEST_FREQ=${TEST_FREQ:-10}
-EXPERIMENT=${EXPERIMENT:-qwen2_5_vl_3b_care}
+EXPERIMENT=${EXPERIMENT:-qwen2_5_vl_3b_$METHOD$SUFFIX}
 OUT_DIR=${OUT_DIR:-$ROOT/runs/$EXPERIMENT}
 LOGGER=${LOGGER:-'["console","tensorboard"]'}
 DRY_RUN=${DRY_RUN:-0}

@@ -15,32 +15,34 @@
 # Watch CARE train a tiny vision-language model on the CPU, through stock verl: Ray, FSDP2 actor, vLLM rollout.
 #
 #   bash examples/run_tiny_vlm_care_cpu.sh                # sets up .venv, makes model and data, trains, reports
-#   ALGO=grpo bash examples/run_tiny_vlm_care_cpu.sh      # the baseline with the same budget
+#   METHOD=grpo bash examples/run_tiny_vlm_care_cpu.sh    # a baseline, same budget; or dapo, gspo, care_no_rgr
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
-# Variables: ALGO (care), STEPS (30), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
-# (runs/tiny_data), PREPARATION (more arguments for recipe.tiny.prepare), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0).
+# Variables: METHOD (care), STEPS (30), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), SEED (0), RUN_DIR
+# (runs/tiny_$FAMILY_$METHOD), DATA_DIR (runs/tiny_data_$FAMILY), PREPARATION (more arguments for recipe.tiny.prepare),
+# VENV (.venv), SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made).
 # An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
 
-ALGO=${ALGO:-care}
+METHOD=${METHOD:-care}
 STEPS=${STEPS:-30}
 FAMILY=${FAMILY:-qwen2_5_vl}
 SEED=${SEED:-0}
 DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}
-RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_${FAMILY}_$ALGO}
+RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_${FAMILY}_$METHOD}
 VENV=${VENV:-$ROOT/.venv}
 DRY_RUN=${DRY_RUN:-0}
+
+# The paper's gamma acts relative to length; at these lengths (docs/configuration.md) it would switch the rationale off.
+CARE_SETTINGS=(+algorithm.care.regions.gamma_pos=null +algorithm.care.regions.rationale_share=0.25)
+source "$ROOT/examples/lib/methods.sh"
 
 [[ ${SKIP_SETUP:-0} == 1 ]] || VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
 PYTHON=$VENV/bin/python
 source "$ROOT/examples/lib/cpu_stack.sh"
-
-read -ra PREPARATION <<<"${PREPARATION:-}"
-"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
 
 DATA=(
     data.train_files="$DATA_DIR/data/train.parquet"
@@ -55,7 +57,6 @@ ACTOR=(
     actor_rollout_ref.model.path="$DATA_DIR/model"
     actor_rollout_ref.actor.ppo_mini_batch_size=16
     actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
-    actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-mean
     actor_rollout_ref.actor.use_kl_loss=False
     actor_rollout_ref.actor.optim.lr=1e-4
 )
@@ -71,7 +72,6 @@ ROLLOUT=(
     reward.custom_reward_function.name=compute_score
 )
 TRAINER=(
-    algorithm.adv_estimator="$ALGO"
     trainer.total_training_steps="$STEPS"
     trainer.total_epochs=1000
     trainer.val_before_train=True
@@ -84,13 +84,11 @@ TRAINER=(
     trainer.project_name=care_tiny
     trainer.experiment_name="$(basename "$RUN_DIR")"
 )
-# The paper's gamma acts relative to length; at these lengths (docs/configuration.md) it would switch the rationale off.
-if [[ $ALGO == care ]]; then
-    TRAINER+=(+algorithm.care.regions.gamma_pos=null +algorithm.care.regions.rationale_share=0.25)
-fi
-ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "$@")
+ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "${METHOD_OVERRIDES[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
 fi
-exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$ALGO" -- "${ARGUMENTS[@]}"
+read -ra PREPARATION <<<"${PREPARATION:-}"
+"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
+exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$METHOD" -- "${ARGUMENTS[@]}"

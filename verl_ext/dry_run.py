@@ -64,6 +64,12 @@ def summary(config: DictConfig) -> str:
         f"objective       {actor.loss_agg_mode}, clip {actor.clip_ratio_low}/{actor.clip_ratio_high}, "
         f"KL {actor.kl_loss_coef if actor.use_kl_loss else 'off'}, lr {actor.optim.lr}",
     ]
+    if actor.policy_loss.loss_mode != "vanilla":
+        lines.append(f"policy loss     {actor.policy_loss.loss_mode}")
+    if config.algorithm.filter_groups.enable:
+        lines.append(f"sampling        groups all alike in {config.algorithm.filter_groups.metric} are replaced")
+    if config.actor_rollout_ref.model.lora_rank:
+        lines.append(f"adapters        LoRA, rank {config.actor_rollout_ref.model.lora_rank}")
     if config.algorithm.adv_estimator == "care":
         lines.append(f"care            {CareConfig.from_omegaconf(config.algorithm.get('care'))}")
     return "\n".join(lines)

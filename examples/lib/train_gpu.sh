@@ -13,8 +13,17 @@
 # limitations under the License.
 # Sourced by the GPU scripts after they have set their variables: checks what a run needs, then starts stock verl.
 #
-# Reads: MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION
-# PARAM_OFFLOAD EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, and the arguments of the script.
+# Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION
+# PARAM_OFFLOAD LR SEED EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, and
+# the arguments of the script.
+
+# The paper's settings are the defaults of algorithm.care. The repair samples as the authors' code does.
+CARE_SETTINGS=(
+    +algorithm.care.rgr.temperature=0.6
+    +algorithm.care.rgr.top_p=0.95
+    +algorithm.care.rgr.max_tokens=512
+)
+source "$ROOT/examples/lib/methods.sh"
 
 DATA=(
     data.train_files="$TRAIN_FILES"
@@ -27,6 +36,7 @@ DATA=(
     data.truncation=error
     # Image tokens are counted in the model's own patches; verl's default is Qwen2.5-VL's.
     data.image_patch_size="$IMAGE_PATCH_SIZE"
+    data.seed="$SEED"
 )
 MODEL=(
     actor_rollout_ref.model.path="$MODEL_PATH"
@@ -35,15 +45,11 @@ MODEL=(
 )
 ACTOR=(
     actor_rollout_ref.actor.strategy=fsdp2
-    actor_rollout_ref.actor.optim.lr=1e-6
+    actor_rollout_ref.actor.optim.lr="$LR"
     actor_rollout_ref.actor.optim.weight_decay=0.01
     actor_rollout_ref.actor.ppo_mini_batch_size=128
     actor_rollout_ref.actor.use_dynamic_bsz=True
     actor_rollout_ref.actor.ppo_max_token_len_per_gpu="$MICRO_TOKENS"
-    # A row's token advantages then add up to its advantage: the paper's objective.
-    actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-mean
-    actor_rollout_ref.actor.clip_ratio_low=0.2
-    actor_rollout_ref.actor.clip_ratio_high=0.28
     actor_rollout_ref.actor.use_kl_loss=True
     actor_rollout_ref.actor.kl_loss_coef=0.01
     actor_rollout_ref.actor.kl_loss_type=low_var_kl
@@ -55,6 +61,7 @@ ROLLOUT=(
     actor_rollout_ref.rollout.name=vllm
     actor_rollout_ref.rollout.n=8
     actor_rollout_ref.rollout.temperature=1.0
+    actor_rollout_ref.rollout.seed="$SEED"
     actor_rollout_ref.rollout.tensor_model_parallel_size="$ROLLOUT_TP"
     actor_rollout_ref.rollout.gpu_memory_utilization="$GPU_MEMORY_UTILIZATION"
     actor_rollout_ref.rollout.calculate_log_probs=True
@@ -68,13 +75,6 @@ REWARD=(
     reward.custom_reward_function.path=pkg://recipe.care.reward
     reward.custom_reward_function.name=compute_score
 )
-# algorithm.care needs nothing: its defaults are the paper's. The repair samples as the authors' code does.
-ALGORITHM=(
-    algorithm.adv_estimator=care
-    +algorithm.care.rgr.temperature=0.6
-    +algorithm.care.rgr.top_p=0.95
-    +algorithm.care.rgr.max_tokens=512
-)
 TRAINER=(
     trainer.nnodes="$NNODES"
     trainer.n_gpus_per_node="$NGPUS_PER_NODE"
@@ -86,7 +86,8 @@ TRAINER=(
     trainer.experiment_name="$EXPERIMENT"
     trainer.default_local_dir="$OUT_DIR"
 )
-ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${ALGORITHM[@]}" "${TRAINER[@]}" "$@")
+ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${TRAINER[@]}")
+ARGUMENTS+=("${METHOD_OVERRIDES[@]}" "${LORA_OVERRIDES[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"

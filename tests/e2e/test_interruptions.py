@@ -96,7 +96,7 @@ def test_grpo_is_the_same_with_and_without_the_plugin(reference, cached_rollouts
     stock = {"VERL_USE_EXTERNAL_PLUGINS": "none", "VERL_USE_EXTERNAL_MODULES": "verl_ext.cpu.alone"}
     settings = [*cached_rollouts, "trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
     runs = [
-        start_demo(tmp_path / name, *settings, ALGO="grpo", STEPS="1", **variables)
+        start_demo(tmp_path / name, *settings, METHOD="grpo", STEPS="1", **variables)
         for name, variables in (("plugin", {}), ("stock", stock))
     ]
     for process, run in runs:

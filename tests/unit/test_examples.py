@@ -45,9 +45,11 @@ def test_syntax(script):
     subprocess.run(["bash", "-n", str(script)], check=True)
 
 
-@pytest.mark.parametrize("script", GPU_SCRIPTS)
-def test_dry_run_validates_the_papers_settings(script):
-    result = _run(script, "trainer.save_freq=7", "--show", "trainer.save_freq", DRY_RUN="1", NNODES="4")
+def test_dry_run_validates_the_papers_settings():
+    """As a user starts it; ``test_methods.py`` has the other scripts and methods."""
+    result = _run(
+        "run_qwen2_5_vl_7b_care.sh", "trainer.save_freq=7", "--show", "trainer.save_freq", DRY_RUN="1", NNODES="4"
+    )
     assert result.returncode == 0, result.stderr
     out = result.stdout
     assert "The configuration is valid." in out
@@ -72,7 +74,9 @@ def test_without_gpus_model_or_data_it_says_all_that_is_missing():
         assert missing in result.stderr
 
 
-def test_help_of_the_demo():
-    result = _run("run_tiny_vlm_care_cpu.sh", "--help")
+@pytest.mark.parametrize("script", ["run_tiny_vlm_care_cpu.sh", "run_sweep.sh", *GPU_SCRIPTS])
+def test_help(script):
+    result = _run(script, "--help")
     assert result.returncode == 0
-    assert "ALGO=grpo" in result.stdout and "set -euo" not in result.stdout
+    assert "METHOD=grpo" in result.stdout or script == "run_sweep.sh"
+    assert f"bash examples/{script}" in result.stdout and "set -euo" not in result.stdout

@@ -66,7 +66,7 @@ class Result:
 
     Attributes:
         method: What it was called.
-        algorithm: The demo's ``ALGO``.
+        algorithm: The demo's ``METHOD``.
         overrides: Everything the run was started with besides the demo's settings.
         seed: Of data order and rollouts.
         data: Hash of the questions and the model it started from.

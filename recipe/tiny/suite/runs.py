@@ -142,7 +142,7 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     held_out = settings.data / "data" / "test.parquet"
     protocol = [f"data.val_files={held_out}", f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
     command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *method.overrides]
-    variables = {"ALGO": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
+    variables = {"METHOD": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
     paths = {"RUN_DIR": str(folder), "DATA_DIR": str(settings.data), "SKIP_SETUP": "1", "VENV": sys.prefix}
     preparation = {"PREPARATION": " ".join(settings.preparation)}
     with open(_made(folder.parent) / f"{name}.log", "a") as log:

@@ -24,8 +24,8 @@ class Method:
 
     Attributes:
         name: What it is called.
-        algorithm: ``ALGO`` of the demo script.
-        overrides: verl overrides that make it this method.
+        algorithm: ``METHOD`` of the demo script; ``examples/lib/methods.sh`` says what each sets.
+        overrides: Further verl overrides.
     """
 
     name: str
@@ -47,42 +47,23 @@ class Table:
             raise ValueError(f"table {self.name}: two methods of the same name in {names}")
 
 
-def _care(name: str, **settings: object) -> Method:
+def _care(name: str, algorithm: str = "care", **settings: object) -> Method:
     """CARE with some of ``algorithm.care`` changed; ``__`` stands for the dot."""
     changed = (f"+algorithm.care.{key.replace('__', '.')}={value}" for key, value in settings.items())
-    return Method(name, "care", tuple(changed))
+    return Method(name, algorithm, tuple(changed))
 
 
 GRPO = Method("grpo", "grpo")
-DAPO = Method(
-    "dapo",
-    "grpo",
-    (
-        "actor_rollout_ref.actor.clip_ratio_high=0.28",
-        "actor_rollout_ref.actor.loss_agg_mode=token-mean",
-        "algorithm.filter_groups.enable=True",
-        "algorithm.filter_groups.metric=acc",
-    ),
-)
-"""Clip-higher, token-level loss, and groups without a difference replaced by others."""
-GSPO = Method(
-    "gspo",
-    "grpo",
-    (
-        "actor_rollout_ref.actor.policy_loss.loss_mode=gspo",
-        "actor_rollout_ref.actor.clip_ratio_low=3e-4",
-        "actor_rollout_ref.actor.clip_ratio_high=4e-4",
-    ),
-)
-"""The ratio of whole sequences, in the narrow range its authors clip it to."""
-NO_REPAIRS = _care("care without repairs", rgr__enable=False)
+DAPO = Method("dapo", "dapo")
+GSPO = Method("gspo", "gspo")
+NO_REPAIRS = _care("care without repairs", "care_no_rgr")
 CARE = _care("care")
 
 
 def _one_by_one(name: str, title: str, **settings: tuple[object, ...]) -> Table:
     """CARE without repairs, and again with one setting changed at a time."""
     changed = (
-        _care(f"{key.replace('__', '.')}={str(value).lower()}", rgr__enable=False, **{key: value})
+        _care(f"{key.replace('__', '.')}={str(value).lower()}", "care_no_rgr", **{key: value})
         for key, values in settings.items()
         for value in values
     )

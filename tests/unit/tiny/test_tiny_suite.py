@@ -111,7 +111,7 @@ def started(tmp_path, monkeypatch):
             model.mkdir(parents=True, exist_ok=True)
             (model / "made_with.json").write_text(json.dumps({"hash": "0123456789abcdef"}))
             return subprocess.CompletedProcess(command, 0)
-        started.append((env["ALGO"], env["SEED"], command))
+        started.append((env["METHOD"], env["SEED"], command))
         folder = tmp_path / env["RUN_DIR"]
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         step = {"response_length/mean": 10.0, "timing_s/step": 2.0, VAL.format("x"): 0.6}

@@ -1,0 +1,210 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Every method with every script: what it resolves to, that it is valid, and that methods differ where they should.
+
+The scripts are run with an interpreter that only prints its arguments, and what they print is composed and validated in
+this process: loading verl once instead of once a script.
+"""
+
+import dataclasses
+import functools
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from recipe.care.config import CareConfig
+from recipe.tiny.suite.tables import TABLES
+from verl_ext.dry_run import compose, summary, validate
+
+ROOT = Path(__file__).parents[2]
+METHODS = ("grpo", "dapo", "gspo", "care_no_rgr", "care")
+GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*.sh"))
+TINY = "run_tiny_vlm_care_cpu.sh"
+ACTOR = "actor_rollout_ref.actor"
+
+GRPO_SETTINGS = {
+    "algorithm.adv_estimator": "grpo",
+    "algorithm.filter_groups.enable": False,
+    "algorithm.filter_groups.metric": "reward",
+    f"{ACTOR}.loss_agg_mode": "seq-mean-token-mean",
+    f"{ACTOR}.clip_ratio_low": 0.2,
+    f"{ACTOR}.clip_ratio_high": 0.2,
+    f"{ACTOR}.policy_loss.loss_mode": "vanilla",
+}
+CHANGES = {
+    "dapo": {
+        f"{ACTOR}.loss_agg_mode": "token-mean",
+        f"{ACTOR}.clip_ratio_high": 0.28,
+        "algorithm.filter_groups.enable": True,
+        "algorithm.filter_groups.metric": "acc",
+    },
+    "gspo": {
+        f"{ACTOR}.policy_loss.loss_mode": "gspo",
+        f"{ACTOR}.clip_ratio_low": 3e-4,
+        f"{ACTOR}.clip_ratio_high": 4e-4,
+    },
+    "care_no_rgr": {"algorithm.adv_estimator": "care", f"{ACTOR}.clip_ratio_high": 0.28},
+    "care": {"algorithm.adv_estimator": "care", f"{ACTOR}.clip_ratio_high": 0.28},
+}
+"""What each method changes about GRPO, besides ``algorithm.care``; nothing else may differ."""
+
+
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory):
+    """The arguments a script would start verl with."""
+    environment_dir = tmp_path_factory.mktemp("venv")
+    python = environment_dir / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+
+    def run(script: str, **variables: str) -> list[str]:
+        stub = {"PYTHON": str(python), "VENV": str(environment_dir), "SKIP_SETUP": "1", "DRY_RUN": "1"}
+        clean = {name: value for name, value in os.environ.items() if name not in ("METHOD", "LORA", "LR", "SEED")}
+        command = ["bash", str(ROOT / "examples" / script)]
+        output = subprocess.run(command, env={**clean, **stub, **variables}, capture_output=True, text=True, check=True)
+        module, *found = output.stdout.splitlines()[1:]
+        assert module == "verl_ext.dry_run"
+        return found
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def resolve(arguments):
+    """The validated configuration of a script; run names are the same for all."""
+
+    @functools.cache
+    def run(script: str, method: str = "care", lora: str = "0") -> DictConfig:
+        names = {"EXPERIMENT": "run", "OUT_DIR": "runs/run", "RUN_DIR": "runs/run"}
+        config = compose(arguments(script, METHOD=method, LORA=lora, NNODES="4", **names))
+        validate(config)
+        return config
+
+    return run
+
+
+def _flat(config: DictConfig) -> dict[str, object]:
+    return dict(_leaves(OmegaConf.to_container(config)))
+
+
+def _leaves(node, prefix=""):
+    if not isinstance(node, dict) or not node:
+        return [(prefix, node)]
+    return [leaf for key, value in node.items() for leaf in _leaves(value, f"{prefix}.{key}".lstrip("."))]
+
+
+def _differences(one, other):
+    return {key: other.get(key) for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+
+
+@pytest.mark.parametrize("script", [*GPU_SCRIPTS, TINY])
+def test_methods_are_valid_and_differ_where_they_should(script, resolve):
+    configs = {method: _flat(resolve(script, method)) for method in METHODS}
+    grpo = configs["grpo"]
+    assert GRPO_SETTINGS.items() <= grpo.items()
+    assert not any(key.startswith("algorithm.care") for key in grpo)
+    for method, changes in CHANGES.items():
+        found = _differences(grpo, configs[method])
+        # verl's critic copies the actor's aggregation; no method here has a critic.
+        found.pop("critic.loss_agg_mode", None)
+        care = {key: found.pop(key) for key in list(found) if key.startswith("algorithm.care.")}
+        assert found == changes, method
+        assert bool(care) == method.startswith("care")
+    assert _differences(configs["care"], configs["care_no_rgr"]) == {"algorithm.care.rgr.enable": False}
+
+
+@pytest.mark.parametrize("script", GPU_SCRIPTS)
+def test_care_has_the_papers_settings(script, resolve):
+    config = resolve(script)
+    care = CareConfig.from_omegaconf(config.algorithm.care)
+    assert care == CareConfig(rgr=care.rgr)
+    assert (care.rgr.temperature, care.rgr.top_p, care.rgr.max_tokens) == (0.6, 0.95, 512)
+    assert dataclasses.replace(care.rgr, temperature=None, top_p=None) == CareConfig().rgr
+    shown = summary(config)
+    for line in (
+        "512 prompts x 8 rollouts, mini-batch 128 prompts",
+        "prompt 2048, response 2048 tokens",
+        "seq-mean-token-mean, clip 0.2/0.28, KL 0.01, lr 1e-06",
+        "4 node(s) x 8 cuda",
+    ):
+        assert line in shown
+
+
+def test_summary_says_what_sets_a_method_apart(resolve):
+    script = "run_qwen2_5_vl_7b_care.sh"
+    assert "groups all alike in acc are replaced" in summary(resolve(script, "dapo"))
+    assert "policy loss     gspo" in summary(resolve(script, "gspo"))
+    assert "LoRA, rank 64" in summary(resolve(script, "care", "1"))
+    plain = summary(resolve(script, "grpo"))
+    assert not any(word in plain for word in ("replaced", "policy loss", "LoRA", "CareConfig"))
+
+
+LORA = {
+    "actor_rollout_ref.model.lora_rank": 64,
+    "actor_rollout_ref.model.lora_alpha": 64,
+    "actor_rollout_ref.model.exclude_modules": ".*visual.*",
+    f"{ACTOR}.fsdp_config.model_dtype": "bf16",
+    f"{ACTOR}.optim.lr": 1e-5,
+    "actor_rollout_ref.rollout.load_format": "safetensors",
+    "trainer.n_gpus_per_node": 1,
+}
+ONE_GPU = {
+    "actor_rollout_ref.rollout.tensor_model_parallel_size": 1,
+    f"{ACTOR}.ppo_max_token_len_per_gpu": 8192,
+    "actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu": 8192,
+    "actor_rollout_ref.ref.log_prob_max_token_len_per_gpu": 8192,
+}
+
+
+@pytest.mark.parametrize("script", GPU_SCRIPTS)
+def test_lora_is_valid_and_changes_nothing_else(script, resolve):
+    full, lora = _flat(resolve(script)), _flat(resolve(script, "care", "1"))
+    changed = _differences(full, lora)
+    assert LORA.items() <= changed.items()
+    assert ONE_GPU.items() <= lora.items()
+    own = {*LORA, *ONE_GPU}
+    # verl copies some of the actor's and the rollout's settings to the reference policy and the critic.
+    assert all(key in own or key.startswith(("critic.", "actor_rollout_ref.ref.")) for key in changed), changed
+
+
+def test_variables_win_over_those_of_lora(arguments):
+    found = arguments(GPU_SCRIPTS[0], LORA="1", LORA_RANK="16", NGPUS_PER_NODE="2", LR="3e-6")
+    for setting in ("model.lora_rank=16", "model.lora_alpha=16", "trainer.n_gpus_per_node=2", "optim.lr=3e-6"):
+        assert any(one.endswith(setting) for one in found), setting
+    assert "trainer.experiment_name=qwen2_5_vl_3b_care_lora" in found
+
+
+@pytest.mark.parametrize("script", [*GPU_SCRIPTS, TINY])
+def test_unknown_method_names_the_choices(script):
+    command = ["bash", str(ROOT / "examples" / script)]
+    result = subprocess.run(command, env={**os.environ, "METHOD": "ppo"}, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "METHOD=ppo" in result.stderr and " ".join(METHODS) in result.stderr
+
+
+def test_unknown_lora_switch():
+    command = ["bash", str(ROOT / "examples" / GPU_SCRIPTS[0])]
+    result = subprocess.run(command, env={**os.environ, "LORA": "yes"}, capture_output=True, text=True)
+    assert result.returncode == 2 and "LORA=yes: set it to 1" in result.stderr
+
+
+def test_tables_of_the_tiny_suite_use_these_methods():
+    assert [method.algorithm for method in TABLES["main"].methods] == list(METHODS)
+    for table in TABLES.values():
+        assert {method.algorithm for method in table.methods} <= set(METHODS)
+    assert all(not method.overrides for method in TABLES["main"].methods)
