@@ -31,14 +31,15 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareError
 
 
-def compose(overrides: Sequence[str]) -> DictConfig:
-    """The configuration ``main_ppo`` would run with, fully resolved."""
+def compose(overrides: Sequence[str], *, resolve: bool = True) -> DictConfig:
+    """The configuration ``main_ppo`` would run with, fully resolved unless ``resolve`` is false."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
 
     with initialize_config_module("verl.trainer.config", version_base=None):
         config = hydra_compose("ppo_trainer", overrides=list(overrides))
-    OmegaConf.resolve(config)
+    if resolve:
+        OmegaConf.resolve(config)
     return config
 
 
