@@ -37,7 +37,7 @@ SWEEP = """# a comment
 one     METHOD=grpo
 two     METHOD=dapo  a.b=1   # and why
 
-three   METHOD=care  +algorithm.care.k=2"""
+three   +algorithm.care.k=2"""
 
 
 @pytest.fixture
