@@ -17,11 +17,11 @@ from collections import defaultdict
 
 import pytest
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("data and modes")]
+
 QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1")
 
 
-@pytest.mark.e2e
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("method", ["dapo", "gspo"])
 def test_two_steps(method, run_demo, tmp_path):
     run = run_demo(tmp_path, *QUIET, METHOD=method, STEPS="2")

@@ -96,7 +96,11 @@ def test_documented_command_line_accepts_the_swap(name):
 
 SMALL_DYNAMIC = [item.replace("24576", "4096") for item in DYNAMIC]
 TINY = {
-    "lora": [item.replace("=64", "=8").replace("=32", "=16") for item in LORA],
+    "lora": [
+        *(item.replace("=64", "=8").replace("=32", "=16") for item in LORA),
+        # As examples/lib/lora.sh has it.
+        "actor_rollout_ref.model.exclude_modules=.*visual.*",
+    ],
     # With a reference policy and verl's default loss aggregation, as the geometry example has them.
     "colocate_async": [
         *SMALL_DYNAMIC,
@@ -120,6 +124,7 @@ TINY = {
 
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
+@pytest.mark.xdist_group("data and modes")
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
     overrides = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1", *TINY[name]]
