@@ -13,8 +13,8 @@
 # limitations under the License.
 """Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left.
 
-``tests/run_all.sh`` runs two files at a time: most of a short run is processes that start one after another. So every
-run here has another one beside it on the machine, as a user's may.
+``tests/run_all.sh`` starts these tests in two halves side by side, so every run here has another one beside it on the
+machine, as a user's may.
 """
 
 import functools

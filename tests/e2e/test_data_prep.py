@@ -20,7 +20,7 @@ from types import ModuleType
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.xdist_group("data and modes")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 HELPERS = Path(__file__).parents[1] / "unit" / "data_prep"
 LIMITS = ("--max-prompt-length", 512)

@@ -19,7 +19,7 @@ import signal
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200), pytest.mark.xdist_group("reference")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 
 def test_a_run_survives_what_happens_to_it(reference, start_demo, tmp_path):

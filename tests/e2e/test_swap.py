@@ -124,7 +124,6 @@ TINY = {
 
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
-@pytest.mark.xdist_group("data and modes")
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
     overrides = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1", *TINY[name]]
