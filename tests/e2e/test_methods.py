@@ -17,7 +17,7 @@ from collections import defaultdict
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("data and modes")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1")
 
