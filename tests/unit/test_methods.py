@@ -190,6 +190,13 @@ def test_unknown_method_names_the_choices(script):
     assert "METHOD=ppo" in result.stderr and " ".join(METHODS) in result.stderr
 
 
+def test_the_demo_knows_the_method_by_its_other_name():
+    command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh")]
+    clean = {name: value for name, value in os.environ.items() if name != "METHOD"}
+    result = subprocess.run(command, env={**clean, "ALGO": "ppo"}, capture_output=True, text=True)
+    assert result.returncode == 2 and "METHOD=ppo" in result.stderr
+
+
 def test_unknown_lora_switch():
     command = ["bash", str(ROOT / "examples" / GPU_SCRIPTS[0])]
     result = subprocess.run(command, env={**os.environ, "LORA": "yes"}, capture_output=True, text=True)
