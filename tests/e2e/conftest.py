@@ -11,11 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left.
-
-``tests/run_all.sh`` starts these tests in two halves side by side, so every run here has another one beside it on the
-machine, as a user's may.
-"""
+"""Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left."""
 
 import functools
 import json
