@@ -19,7 +19,8 @@
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
 # Variables: ALGO (care), STEPS (30), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), RUN_DIR (runs/tiny_$ALGO), DATA_DIR
-# (runs/tiny_data), PREPARATION (more arguments for recipe.tiny.prepare), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0).
+# (runs/tiny_data), PREPARATION (more arguments for recipe.tiny.prepare), MODEL (start from this model and the questions
+# in DATA_DIR, and prepare nothing: docs/recipe.md), VENV (.venv), SKIP_SETUP (0), DRY_RUN (0).
 # An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
@@ -40,7 +41,10 @@ PYTHON=$VENV/bin/python
 source "$ROOT/examples/lib/cpu_stack.sh"
 
 read -ra PREPARATION <<<"${PREPARATION:-}"
-"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
+if [[ -z ${MODEL:-} ]]; then
+    MODEL=$DATA_DIR/model
+    "$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
+fi
 
 DATA=(
     data.train_files="$DATA_DIR/data/train.parquet"
@@ -52,7 +56,7 @@ DATA=(
     data.seed="$SEED"
 )
 ACTOR=(
-    actor_rollout_ref.model.path="$DATA_DIR/model"
+    actor_rollout_ref.model.path="$MODEL"
     actor_rollout_ref.actor.ppo_mini_batch_size=16
     actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
     actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-mean
@@ -79,10 +83,13 @@ TRAINER=(
     trainer.save_freq=10
     trainer.max_actor_ckpt_to_keep=1
     trainer.default_local_dir="$RUN_DIR/checkpoints"
+    trainer.validation_data_dir="$RUN_DIR/validation"
     trainer.resume_mode=auto
     'trainer.logger=[file]'
     trainer.project_name=care_tiny
     trainer.experiment_name="$(basename "$RUN_DIR")"
+    # Keeps the resolved configuration with the run.
+    hydra.run.dir="$RUN_DIR/hydra"
 )
 # The paper's gamma acts relative to length; at these lengths (docs/configuration.md) it would switch the rationale off.
 if [[ $ALGO == care ]]; then
@@ -93,4 +100,5 @@ ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAIN
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
 fi
+"$PYTHON" -m recipe.release.record "$RUN_DIR"
 exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$ALGO" -- "${ARGUMENTS[@]}"
