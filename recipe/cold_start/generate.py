@@ -92,17 +92,16 @@ def hf_engine(folder: Path, max_tokens: int) -> Answer:
 
 
 def vllm_engine(folder: Path, max_tokens: int) -> Answer:
-    """Answers from vLLM, on all GPUs there are."""
+    """Answers from vLLM, on one GPU: models of up to 8B parameters fit, and tensor parallelism has to suit a model."""
     from verl_ext import hooks
 
     # On a CPU, vLLM needs the workarounds that a run has.
     hooks.arm()
     from vllm import LLM, SamplingParams
 
-    gpus = torch.cuda.device_count()
-    on_cpu = {} if gpus else {"dtype": "float32", "enforce_eager": True}
+    on_cpu = {} if torch.cuda.is_available() else {"dtype": "float32", "enforce_eager": True}
     processor = load_processor(folder)
-    engine = LLM(str(folder), tensor_parallel_size=max(1, gpus), seed=0, **on_cpu)
+    engine = LLM(str(folder), seed=0, **on_cpu)
     never = dict.fromkeys(unwanted_tokens(processor), -100.0)
     greedy = SamplingParams(temperature=0.0, max_tokens=max_tokens, logit_bias=never, repetition_penalty=1.0)
 

@@ -33,7 +33,7 @@ from recipe.release.check import RESULT
 from recipe.release.facts import DataFile, Stage, read_data, read_stage
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_PATH = re.compile(r"(?<![\w:])[~.]?/(?:[^\s'\",\]]*/)?")
+_PATH = re.compile(r"(?<![\w:/.~])(?:~|\.{1,2})?/(?:[^\s'\",\]]*/)?")
 
 
 def card(
