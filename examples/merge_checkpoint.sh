@@ -18,9 +18,10 @@
 #   bash examples/merge_checkpoint.sh runs/my_run/global_step_40 merged
 #   bash examples/merge_checkpoint.sh runs/my_run merged --prompts data/val.parquet          # greedy outputs too
 #
-# verl's own model merger does the work, for any number of ranks; a LoRA adapter is folded into the weights. The weights
-# come out in bfloat16. What follows the two folders goes to `python -m recipe.release.check` (--help). OUT appears when
-# it is complete; one made here before is replaced. Variables: PYTHON (python3).
+# verl's own model merger does the work, for any number of ranks; a LoRA adapter is folded into the weights. What follows
+# the two folders goes to `python -m recipe.release.check` (--help). OUT appears when it is complete and checked; one made
+# here before is replaced. Variables: PYTHON (python3), DTYPE (bfloat16, what verl's rollouts use on GPUs; float32 for
+# runs of the CPU stack, whose rollouts use that).
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -28,6 +29,7 @@ usage() { sed -n '/^# Turn/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { usage; exit 0; }
 (($# >= 2)) || { usage >&2; exit 2; }
 PYTHON=${PYTHON:-python3}
+DTYPE=${DTYPE:-bfloat16}
 FROM=$1
 OUT=${2%/}
 shift 2
@@ -41,8 +43,8 @@ export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH}
 SHARDS=$("$PYTHON" -m recipe.release.checkpoint "$FROM")
 rm -rf "$DRAFT"
 "$PYTHON" -m verl.model_merger merge --backend fsdp --local_dir "$SHARDS" --target_dir "$DRAFT"
-if [[ -d $DRAFT/lora_adapter ]]; then
-    "$PYTHON" -m recipe.release.fold "$SHARDS" "$DRAFT"
+if [[ -d $DRAFT/lora_adapter || $DTYPE != bfloat16 ]]; then
+    "$PYTHON" -m recipe.release.rewrite "$SHARDS" "$DRAFT" --dtype "$DTYPE"
 fi
 "$PYTHON" -m recipe.release.check --checkpoint "$FROM" --model "$DRAFT" "$@"
 rm -rf "$OUT"

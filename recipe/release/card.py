@@ -118,7 +118,16 @@ def _scores(stages: Sequence[Stage]) -> str:
     if not rows:
         return ""
     head = ["| run | when | questions | accuracy | format |", "|---|---|---|---|---|"]
-    return "\n".join(["## Scores", "", "Greedy, held-out questions, the project's verifier.", "", *head, *rows])
+    return "\n".join(
+        [
+            "## Scores",
+            "",
+            "Held-out questions, one response each; where a step is given, the run's own validation.",
+            "",
+            *head,
+            *rows,
+        ]
+    )
 
 
 def _check(check: Mapping[str, object] | None) -> str:
