@@ -11,10 +11,16 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left."""
+"""Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left.
 
+``tests/run_all.sh`` starts these tests in two halves side by side, so every run here has another one beside it on the
+machine, as a user's may.
+"""
+
+import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -99,6 +105,8 @@ def start_demo(tiny_data):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A shell that starts the tests in the background makes them, and all they start, deaf to Ctrl-C.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         return process, Run(folder)
 

@@ -103,19 +103,17 @@ def test_paths_are_inside_the_run_folder(reference):
     }
 
 
-def test_two_ranks_select_the_same(reference, cached_rollouts, start_demo, tmp_path):
+@pytest.mark.usefixtures("reference")
+def test_two_ranks_select_the_same(cached_rollouts, run_demo, tmp_path):
     """The same rollouts, replayed on one and on two data-parallel ranks, give the same roles and advantages."""
     settings = [*cached_rollouts, "trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
     # Both are replays, which number a group's rollouts in their own way; equally good anchors tie by number.
-    runs = [start_demo(tmp_path / ranks, *settings, STEPS="1", RANKS=ranks) for ranks in ("1", "2")]
-    for process, run in runs:
-        output, _ = process.communicate(timeout=900)
-        assert process.returncode == 0, f"{output}\n{run.log[-6000:]}"
-    one, two = (_roles_by_rationale(run) for _, run in runs)
+    runs = [run_demo(tmp_path / ranks, *settings, STEPS="1", RANKS=ranks) for ranks in ("1", "2")]
+    one, two = (_roles_by_rationale(run) for run in runs)
     assert one == two
     assert two.total() > 100 and {"anchor", "hard_negative", "unused"} <= {role for _, _, role, _ in two}
     for name in ("care/groups_mixed", "care/rescue_rate", "care/rgr/triggered"):
-        assert runs[0][1].steps()[1][name] == runs[1][1].steps()[1][name]
+        assert runs[0].steps()[1][name] == runs[1].steps()[1][name]
 
 
 def _roles_by_rationale(run) -> Counter:

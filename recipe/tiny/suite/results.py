@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe.tiny.metrics import Step
+from recipe.tiny.suite.signal import Signal
 from recipe.tiny.suite.tables import Method, Table
 
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
@@ -42,8 +43,6 @@ SERIES = (
     "critic/score/mean",
     "actor/entropy",
     "care/acc_sampled",
-    "care/failure_mass",
-    "care/groups_zero_signal",
     "care/rgr/pass_rate",
 )
 """Metrics of every step that a result keeps, where the method has them."""
@@ -76,6 +75,8 @@ class Result:
         seconds: Of all steps.
         repaired: Mean share of repairs that passed; 0 without repairs.
         series: Some metrics, step by step; None where a step has none.
+        failure_mass: By step, the share of ``|advantage|`` on wrong rollouts.
+        zero_signal: By step, the share of groups that train nothing.
         commit: Of the code.
     """
 
@@ -90,6 +91,8 @@ class Result:
     seconds: float
     repaired: float
     series: dict[str, list[float | None]]
+    failure_mass: tuple[float, ...]
+    zero_signal: tuple[float, ...]
     commit: str
 
     @property
@@ -138,7 +141,15 @@ class Estimate:
 
 
 def summarise(
-    method: Method, seed: int, data: str, steps: Sequence[Step], *, prompts: int, group: int, commit: str
+    method: Method,
+    seed: int,
+    data: str,
+    steps: Sequence[Step],
+    signals: Sequence[Signal],
+    *,
+    prompts: int,
+    group: int,
+    commit: str,
 ) -> Result:
     """The result of a run from its metrics.
 
@@ -147,6 +158,7 @@ def summarise(
         seed: Its seed.
         data: Hash of what it started from.
         steps: What the run logged, validations included.
+        signals: Of every step.
         prompts: Groups a step trains on.
         group: Rollouts a prompt.
         commit: Of the code.
@@ -171,6 +183,8 @@ def summarise(
         seconds=round(sum(step.seconds or 0.0 for step in trained), 1),
         repaired=statistics.fmean(step.data.get("care/rgr/pass_rate", 0.0) for step in trained),
         series={name: kept for name in SERIES if (kept := _series(trained, name))},
+        failure_mass=tuple(round(one.failure_mass, 4) for one in signals),
+        zero_signal=tuple(round(one.zero_signal, 4) for one in signals),
         commit=commit,
     )
 
@@ -196,7 +210,8 @@ def read_results(path: Path) -> list[Result]:
 
 def _result(record: dict[str, Any]) -> Result:
     looks = tuple(Look(**look) for look in record["looks"])
-    return Result(**{**record, "overrides": tuple(record["overrides"]), "looks": looks})
+    tuples = {name: tuple(record[name]) for name in ("overrides", "failure_mass", "zero_signal")}
+    return Result(**{**record, **tuples, "looks": looks})
 
 
 def add_result(path: Path, result: Result) -> None:

@@ -37,6 +37,7 @@ from pathlib import Path
 
 from recipe.tiny.metrics import read_attempts
 from recipe.tiny.suite.results import Result, add_result, markdown, read_results, summarise
+from recipe.tiny.suite.signal import read_rows, signal_of
 from recipe.tiny.suite.tables import TABLES, Method, Table
 from recipe.tiny.tasks import TASKS
 
@@ -139,8 +140,9 @@ def known(settings: Settings, data: str) -> list[Result]:
 def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     name = f"{settings.task}-{_file_name(method.name)}-{seed}"
     folder = settings.out / "runs" / name
-    held_out = settings.data / "data" / "test.parquet"
+    held_out, dumps = settings.data / "data" / "test.parquet", folder / "rollouts"
     protocol = [f"data.val_files={held_out}", f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
+    protocol.append(f"trainer.rollout_data_dir={dumps}")
     command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *method.overrides]
     variables = {"ALGO": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
     paths = {"RUN_DIR": str(folder), "DATA_DIR": str(settings.data), "SKIP_SETUP": "1", "VENV": sys.prefix}
@@ -155,7 +157,9 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
             "again to go on from here."
         )
     files = sorted(folder.glob("metrics-*.jsonl"), key=lambda path: int(path.stem.split("-")[1]))
-    result = summarise(method, seed, data, read_attempts(files), prompts=PROMPTS, group=GROUP, commit=_commit())
+    signals = [signal_of(read_rows(dumps, step)) for step in range(1, settings.steps + 1)]
+    steps = read_attempts(files)
+    result = summarise(method, seed, data, steps, signals, prompts=PROMPTS, group=GROUP, commit=_commit())
     shutil.rmtree(folder / "checkpoints")
     return result
 

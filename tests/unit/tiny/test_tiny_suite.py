@@ -21,8 +21,9 @@ import subprocess
 import pytest
 
 from recipe.tiny.metrics import Step
-from recipe.tiny.suite import runs
+from recipe.tiny.suite import page, runs
 from recipe.tiny.suite.results import Estimate, Look, Result, add_result, markdown, read_results, summarise
+from recipe.tiny.suite.signal import Signal
 from recipe.tiny.suite.tables import TABLES, Method, Table
 
 TABLE = Table("t", "Methods", (Method("base", "grpo"), Method("new", "care", ("+algorithm.care.k=2",))))
@@ -33,7 +34,20 @@ def result(method, seed, accuracy, tokens=20_000, **changes):
     (kind,) = [one for one in TABLE.methods if one.name == method]
     looks = (Look(0, 0, 0.5), Look(10, tokens, accuracy))
     plain = Result(
-        method, kind.algorithm, kind.overrides, seed, "d", 10, looks, {"a": accuracy}, 50.0, 0.25, {"x": [1.0]}, "abc"
+        method,
+        kind.algorithm,
+        kind.overrides,
+        seed,
+        "d",
+        10,
+        looks,
+        {"a": accuracy},
+        50.0,
+        0.25,
+        {"x": [1.0]},
+        (0.5,),
+        (0.1,),
+        "abc",
     )
     return dataclasses.replace(plain, **changes)
 
@@ -75,9 +89,10 @@ def test_a_run_is_summed_up_from_its_metrics():
     last = {"response_length/mean": 20.0, "timing_s/step": 3.0, "care/rgr/pass_rate": 0.5, **dropped}
     steps.append(Step(2, {**last, VAL.format("a"): 0.6, VAL.format("b"): 1.0}))
     # 2 groups of 4 rows a step: 10 * 8 tokens and 7 of repairs, then 20 * (2 + 3 + 1) * 4; repairs passed 0 and 0.5.
-    one = summarise(TABLE.methods[1], 3, "d", steps, prompts=2, group=4, commit="abc")
+    one = summarise(TABLE.methods[1], 3, "d", steps, [Signal(0.5, 0.25)] * 2, prompts=2, group=4, commit="abc")
     assert one.looks == (Look(0, 0, 0.5), Look(2, 567, 0.8))
     assert one.families == {"a": 0.6, "b": 1.0}
+    assert (one.failure_mass, one.zero_signal) == ((0.5, 0.5), (0.25, 0.25))
     assert one.series == {"response_length/mean": [10.0, 20.0], "care/rgr/pass_rate": [None, 0.5]}
     assert (one.steps, one.tokens, one.accuracy, one.seconds, one.repaired) == (2, 567, 0.8, 5.0, 0.25)
 
@@ -87,7 +102,7 @@ def test_a_series_has_every_step():
         Step(number, {"response_length/mean": 10.0 * number, VAL.format("a"): 0.5, "actor/entropy": 1 / number})
         for number in (1, 2, 3)
     ]
-    one = summarise(TABLE.methods[0], 0, "d", steps, prompts=1, group=1, commit="abc")
+    one = summarise(TABLE.methods[0], 0, "d", steps, [], prompts=1, group=1, commit="abc")
     assert one.series == {"response_length/mean": [10.0, 20.0, 30.0], "actor/entropy": [1.0, 0.5, 0.3333]}
 
 
@@ -116,6 +131,9 @@ def started(tmp_path, monkeypatch):
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         step = {"response_length/mean": 10.0, "timing_s/step": 2.0, VAL.format("x"): 0.6}
         records = [{"step": 0, "data": {VAL.format("x"): 0.5}}, {"step": 4, "data": step}]
+        (folder / "rollouts").mkdir(exist_ok=True)
+        for number in range(1, 6):
+            (folder / "rollouts" / f"{number}.jsonl").write_text(json.dumps({"uid": "a_0_0", "score": 1.0}) + "\n")
         (folder / "metrics-1.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         return subprocess.CompletedProcess(command, 1 if len(started) == 3 else 0)
 
@@ -151,3 +169,31 @@ def test_tables_have_distinct_methods():
     assert {"main", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
     with pytest.raises(ValueError, match="same name"):
         Table("t", "x", (Method("a", "grpo"), Method("a", "care")))
+
+
+def test_the_page_has_what_was_run_and_its_picture(tmp_path):
+    grpo, care = (next(one for one in TABLES["main"].methods if one.name == name) for name in ("grpo", "care"))
+    runs_of = {"grpo": (grpo, 0.5), "care": (care, 0.6)}
+    found = [
+        dataclasses.replace(
+            result("base", seed, accuracy + seed / 100),
+            method=name,
+            algorithm=method.algorithm,
+            overrides=method.overrides,
+            series={"response_length/mean": [20.0, 21.0], "care/rgr/pass_rate": [None, 0.5]},
+        )
+        for name, (method, accuracy) in runs_of.items()
+        for seed in (0, 1)
+    ]
+    page.write_page(found, tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "| care | 2 |" in text and "| +10.0 ± 0.0 |" in text and "dapo" not in text
+    # Means of 50 and 51, 60 and 61.
+    assert "| grpo | 50.5 |" in text and "| care | 60.5 |" in text
+    (figure,) = tmp_path.glob("*.svg")
+    assert figure.name in text and figure.stat().st_size > 10_000
+
+
+def test_the_page_of_nothing_says_what_to_run(tmp_path):
+    with pytest.raises(SystemExit, match=r"run recipe\.tiny\.suite\.runs first"):
+        page.main(["--results", str(tmp_path / "none.jsonl")])

@@ -177,7 +177,6 @@ def test_a_worker_that_cannot_import_the_parser_says_why(monkeypatch, tmp_path):
         lane.ask("x", "x")
 
 
-@pytest.mark.slow
 def test_a_ray_actor():
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False)

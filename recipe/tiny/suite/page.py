@@ -1,0 +1,145 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Write the results page and its figures from the file of results.
+
+python -m recipe.tiny.suite.page --results docs/results/results.jsonl --out docs/results
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from recipe.tiny.plot import COLOURS
+from recipe.tiny.suite.results import Estimate, Result, markdown, read_results
+from recipe.tiny.suite.tables import TABLES, Table
+
+FIGURE = "main.svg"
+HEADER = """# Results of the tiny suite
+
+Written by `python -m recipe.tiny.suite.page` from [results.jsonl](results.jsonl); [comparing methods](../comparing.md)
+says what was run and how. Accuracies are percentages, greedy, on held-out questions, the mean of the families;
+intervals are 95%, Student's t over seeds, and a line with one seed has none. Differences are paired by seed.
+"""
+
+
+def write_page(results: Sequence[Result], out: Path) -> None:
+    """Write ``README.md`` and the figures.
+
+    Args:
+        results: Of any tables, tasks and lengths; those of one start and length are compared with each other.
+        out: Folder, made if need be.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    parts = [HEADER]
+    for data, steps in sorted({(one.data, one.steps) for one in results}):
+        comparable = [one for one in results if (one.data, one.steps) == (data, steps)]
+        families = ", ".join(name.removeprefix("tiny_") for name in comparable[0].families)
+        commits = ", ".join(sorted({one.commit for one in comparable}))
+        parts.append(f"## {steps} updates on {families}\n\nStart `{data}`, commits {commits}.\n")
+        for table in TABLES.values():
+            if any(one.is_of(method) for method in table.methods[1:] for one in comparable):
+                parts.append(f"### {table.title}\n\n{markdown(table, comparable)}\n")
+                if table.name == "main":
+                    name = f"{data}-{steps}-{FIGURE}"
+                    draw(table, comparable, out / name)
+                    parts.append(f"{by_family(table, comparable)}\n\n![Curves of the methods]({name})\n")
+    (out / "README.md").write_text("\n".join(parts))
+
+
+def by_family(table: Table, results: Sequence[Result]) -> str:
+    """Mean accuracy at the end by family of questions."""
+    families = sorted({name for one in results for name in one.families})
+    lines = [
+        "| | " + " | ".join(name.removeprefix("tiny_") for name in families) + " |",
+        "|---" * (len(families) + 1) + "|",
+    ]
+    for method in table.methods:
+        runs = [one for one in results if one.is_of(method)]
+        if runs:
+            means = (100 * statistics.fmean(one.families[name] for one in runs) for name in families)
+            lines.append(f"| {method.name} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |")
+    return "\n".join(lines)
+
+
+def draw(table: Table, results: Sequence[Result], out: Path) -> None:
+    """Accuracy, and where the signal comes from, with 95% intervals over seeds as bands."""
+    panels: tuple[tuple[str, str, Callable[[Result], Sequence[tuple[float, float]]]], ...] = (
+        ("Held-out accuracy", "step", lambda one: [(look.step, look.accuracy) for look in one.looks]),
+        ("Held-out accuracy", "tokens decoded", lambda one: [(look.tokens, look.accuracy) for look in one.looks]),
+        ("|advantage| on wrong rollouts (share)", "step", lambda one: list(enumerate(one.failure_mass, start=1))),
+        ("groups without signal (share)", "step", lambda one: list(enumerate(one.zero_signal, start=1))),
+        ("mean response length", "step", _series("response_length/mean")),
+        ("repairs that pass (share)", "step", _series("care/rgr/pass_rate")),
+    )
+    figure = Figure(figsize=(12, 10), layout="constrained")
+    for axes, (title, label, read) in zip(figure.subplots(3, 2).flat, panels, strict=True):
+        for method, colour in zip(table.methods, COLOURS, strict=False):
+            curves = [read(one) for one in results if one.is_of(method)]
+            _draw_band(axes, [curve for curve in curves if curve], colour, method.name)
+        axes.set_title(title, fontsize=11)
+        axes.set_xlabel(label)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False, fontsize=9)
+    figure.savefig(out, metadata={"Date": None})
+
+
+def _series(name: str) -> Callable[[Result], Sequence[tuple[float, float]]]:
+    def read(one: Result) -> list[tuple[float, float]]:
+        return [(step, value) for step, value in enumerate(one.series.get(name, []), start=1) if value is not None]
+
+    return read
+
+
+def _draw_band(axes: Axes, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
+    """The mean of several runs' curves point by point, and its interval where there are several."""
+    points = list(zip(*curves, strict=False))
+    if not points:
+        return
+    places = [statistics.fmean(x for x, _ in point) for point in points]
+    estimates = [Estimate.of([y for _, y in point]) for point in points]
+    means = [one.mean for one in estimates]
+    axes.plot(places, means, color=colour, label=label, linewidth=2)
+    if len(curves) > 1:
+        low = [one.mean - one.half for one in estimates]
+        axes.fill_between(
+            places, low, [one.mean + one.half for one in estimates], color=colour, alpha=0.15, linewidth=0
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; see ``--help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m recipe.tiny.suite.page",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--results", type=Path, default=Path("docs/results/results.jsonl"), help="the file of results")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder of the page")
+    options = parser.parse_args(argv)
+    results = read_results(options.results)
+    if not results:
+        raise SystemExit(f"--results {options.results}: holds no results; run recipe.tiny.suite.runs first.")
+    write_page(results, options.out)
+    print(options.out / "README.md")
+
+
+if __name__ == "__main__":
+    main()

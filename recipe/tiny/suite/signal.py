@@ -1,0 +1,129 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where the training signal of a run came from, read off its rollout dumps.
+
+CARE logs what it gave every row; for the methods that share GRPO's advantage (DAPO and GSPO do) it is computed from the
+scores here: ``(score - mean) / (deviation + 1e-6)`` over a prompt's rollouts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CORRECT = 0.5
+"""Scores above this are correct: the answer weighs 0.9, the format 0.1."""
+GRPO_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rollout of one step."""
+
+    group: str
+    correct: bool
+    advantage: float
+    role: str
+    """CARE's, empty for other methods."""
+    k_prime: int
+    """Size of its group's subgroup, 0 without one."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Shares of one step."""
+
+    failure_mass: float
+    """Share of the summed ``|advantage|`` that lies on wrong rollouts."""
+    zero_signal: float
+    """Share of the groups whose rollouts all have advantage 0."""
+
+
+def read_rows(folder: Path, step: int) -> list[Row]:
+    """The rows of a step, from CARE's log if there is one, else from verl's dump.
+
+    Args:
+        folder: ``trainer.rollout_data_dir`` of the run.
+        step: Which step.
+    """
+    care = folder / "care" / f"{step}.jsonl"
+    if care.exists():
+        return [
+            Row(one["group"], one["acc"] > CORRECT, one["advantage"], one["role"], one["k_prime"])
+            for one in _records(care)
+        ]
+    scores = defaultdict(list)
+    for one in _records(folder / f"{step}.jsonl"):
+        # verl's key of a row is the prompt's id, the rollout's number and the turn's.
+        scores[one["uid"].rsplit("_", 2)[0]].append(one["score"])
+    return [
+        Row(group, score > CORRECT, advantage, "", 0)
+        for group, values in scores.items()
+        for score, advantage in zip(values, grpo_advantages(values), strict=True)
+    ]
+
+
+def grpo_advantages(scores: Sequence[float]) -> list[float]:
+    """GRPO's advantages of one group, as verl computes them."""
+    if len(scores) == 1:
+        return [0.0]
+    mean, deviation = statistics.fmean(scores), statistics.stdev(scores)
+    return [(score - mean) / (deviation + GRPO_EPS) for score in scores]
+
+
+def signal_of(rows: Sequence[Row]) -> Signal:
+    """The shares of a step."""
+    total = sum(abs(row.advantage) for row in rows)
+    failed = sum(abs(row.advantage) for row in rows if not row.correct)
+    live: dict[str, float] = defaultdict(float)
+    for row in rows:
+        live[row.group] += abs(row.advantage)
+    silent = sum(mass == 0 for mass in live.values())
+    return Signal(failed / total if total else 0.0, silent / len(live) if live else 0.0)
+
+
+def raw_advantages(rows: Iterable[Row], *, k: int, neg_scale: float) -> dict[int, tuple[float, float]]:
+    """Mean ``A_raw`` of anchors and of hard negatives by K', to hold against sqrt(K') and -1/sqrt(K').
+
+    Equalisation and negative scaling are divided out again. Subgroups with repairs or several anchors are left out:
+    the formula is for one positive.
+
+    Args:
+        rows: CARE's rows, of any number of steps.
+        k: ``algorithm.care.k``.
+        neg_scale: ``algorithm.care.neg_scale``.
+    """
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row.group].append(row)
+    anchors, negatives = defaultdict(list), defaultdict(list)
+    for members in groups.values():
+        roles = [row.role for row in members]
+        if roles.count("anchor") != 1 or any(role.startswith("repaired") for role in roles):
+            continue
+        for row in members:
+            if row.role == "anchor":
+                anchors[row.k_prime].append(row.advantage / math.sqrt(k / row.k_prime))
+            elif row.role == "hard_negative":
+                negatives[row.k_prime].append(row.advantage / (neg_scale * math.sqrt(k / row.k_prime)))
+    return {size: (statistics.fmean(anchors[size]), statistics.fmean(negatives[size])) for size in sorted(anchors)}
+
+
+def _records(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

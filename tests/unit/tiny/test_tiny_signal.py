@@ -1,0 +1,65 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+import json
+import math
+
+import pytest
+
+from recipe.tiny.suite.signal import Row, grpo_advantages, raw_advantages, read_rows, signal_of
+
+
+def test_grpo_advantages_are_verls():
+    torch = pytest.importorskip("torch")
+    import numpy as np
+    from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
+
+    scores = [1.0, 0.1, 0.0, 1.0, 0.1]
+    rewards = torch.tensor(scores)[:, None]
+    found, _ = compute_grpo_outcome_advantage(rewards, torch.ones(5, 1), np.array(["g"] * 5))
+    assert grpo_advantages(scores) == pytest.approx(found[:, 0].tolist(), abs=1e-5)
+    assert grpo_advantages([0.3]) == [0.0]
+
+
+def test_shares_of_a_step():
+    # |advantages| 2 + 1 + 1 = 4, of which 1 + 1 on wrong rollouts; group b is silent, one of two.
+    rows = [Row("a", True, 2.0, "", 0), Row("a", False, -1.0, "", 0), Row("a", False, -1.0, "", 0)]
+    rows += [Row("b", True, 0.0, "", 0), Row("b", True, 0.0, "", 0)]
+    found = signal_of(rows)
+    assert (found.failure_mass, found.zero_signal) == (0.5, 0.5)
+    assert signal_of(rows[3:]).failure_mass == 0.0
+
+
+def test_raw_advantages_undo_equalisation_and_scaling():
+    # One positive, K' = 1: A_raw 1 and -1; times sqrt(4 / 1) = 2, the negative halved.
+    rows = [Row("a", True, 2.0, "anchor", 1), Row("a", False, -1.0, "hard_negative", 1)]
+    # K' = 4: sqrt(4) = 2 and -1/2; the negatives halved.
+    rows += [Row("b", True, 2.0, "anchor", 4), *[Row("b", False, -0.25, "hard_negative", 4)] * 4]
+    # Repaired groups and groups of several anchors are not what the formula speaks of.
+    rows += [Row("c", True, 9.0, "anchor", 4), Row("c", True, 9.0, "repaired_positive", 4)]
+    rows += [Row("d", True, 9.0, "anchor", 4), Row("d", True, 9.0, "anchor", 4)]
+    assert raw_advantages(rows, k=4, neg_scale=0.5) == {1: (1.0, -1.0), 4: (math.sqrt(4), -1 / math.sqrt(4))}
+
+
+def test_rows_come_from_cares_log_or_from_the_scores(tmp_path):
+    dump = [{"uid": f"{group}_{number}_0", "score": score} for group in "ab" for number, score in enumerate((1.0, 0.1))]
+    (tmp_path / "1.jsonl").write_text("".join(json.dumps(one) + "\n" for one in dump))
+    rows = read_rows(tmp_path, 1)
+    assert [(row.group, row.correct) for row in rows] == [("a", True), ("a", False), ("b", True), ("b", False)]
+    # Two scores 0.9 apart: deviation 0.9 / sqrt(2), so +- sqrt(2) / 2.
+    assert [row.advantage for row in rows[:2]] == pytest.approx([0.70711, -0.70711], abs=1e-5)
+    (tmp_path / "care").mkdir()
+    one = {"group": "g", "acc": 1.0, "advantage": 2.0, "role": "anchor", "k_prime": 3}
+    (tmp_path / "care" / "1.jsonl").write_text(json.dumps(one) + "\n")
+    assert read_rows(tmp_path, 1) == [Row("g", True, 2.0, "anchor", 3)]
