@@ -114,10 +114,12 @@ def evaluate(
     lines = [json.dumps(line, ensure_ascii=False) for line in ({"basis": basis}, *verdicts)]
     responses.write_text("\n".join(lines) + "\n", encoding="utf-8")
     left = questions[len(verdicts) :]
-    answer = start() if left else None
+    if not left:
+        return summarise(verdicts)
+    answer = start()
     began = time.monotonic()
     with responses.open("a", encoding="utf-8") as file:
-        for batch in in_batches(left, batch_size) if answer else ():
+        for batch in in_batches(left, batch_size):
             made = [judge(asked, text) for asked, text in zip(batch, answer(batch), strict=True)]
             file.writelines(json.dumps(verdict, ensure_ascii=False) + "\n" for verdict in made)
             file.flush()
