@@ -58,7 +58,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_namespace_packages(include=["recipe.care*", "recipe.tiny*", "verl_ext*", "data_prep*"]),
+    packages=find_namespace_packages(
+        include=["recipe.care*", "recipe.cold_start*", "recipe.release*", "recipe.tiny*", "verl_ext*", "data_prep*"]
+    ),
     package_data={"verl_ext": ["config/*.yaml"], "recipe.care": ["py.typed"]},
     install_requires=CORE,
     extras_require={"cpu": [*CPU, *PLOT], "gpu": GPU, "flash": FLASH, "test": TEST, "dev": DEV},

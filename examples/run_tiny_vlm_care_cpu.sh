@@ -20,7 +20,8 @@
 #
 # Variables: METHOD (care; ALGO is another name for it), STEPS (30), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), SEED (0),
 # RUN_DIR (runs/tiny_$FAMILY_$METHOD), DATA_DIR (runs/tiny_data_$FAMILY), PREPARATION (more arguments for recipe.tiny.prepare),
-# VENV (.venv), SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made).
+# MODEL (start from this model and the questions in DATA_DIR, and prepare nothing: docs/recipe.md), VENV (.venv),
+# SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made).
 # An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
@@ -32,6 +33,7 @@ STEPS=${STEPS:-30}
 FAMILY=${FAMILY:-qwen2_5_vl}
 SEED=${SEED:-0}
 DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}
+MODEL=${MODEL:-$DATA_DIR/model}
 RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_${FAMILY}_$METHOD}
 VENV=${VENV:-$ROOT/.venv}
 DRY_RUN=${DRY_RUN:-0}
@@ -54,7 +56,7 @@ DATA=(
     data.seed="$SEED"
 )
 ACTOR=(
-    actor_rollout_ref.model.path="$DATA_DIR/model"
+    actor_rollout_ref.model.path="$MODEL"
     actor_rollout_ref.actor.ppo_mini_batch_size=16
     actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
     actor_rollout_ref.actor.use_kl_loss=False
@@ -79,16 +81,22 @@ TRAINER=(
     trainer.save_freq=10
     trainer.max_actor_ckpt_to_keep=1
     trainer.default_local_dir="$RUN_DIR/checkpoints"
+    trainer.validation_data_dir="$RUN_DIR/validation"
     trainer.resume_mode=auto
     'trainer.logger=[file]'
     trainer.project_name=care_tiny
     trainer.experiment_name="$(basename "$RUN_DIR")"
+    # Keeps the resolved configuration with the run.
+    hydra.run.dir="$RUN_DIR/hydra"
 )
 ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "${METHOD_OVERRIDES[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
 fi
-read -ra PREPARATION <<<"${PREPARATION:-}"
-"$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
+if [[ $MODEL == "$DATA_DIR/model" ]]; then
+    read -ra PREPARATION <<<"${PREPARATION:-}"
+    "$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
+fi
+"$PYTHON" -m recipe.release.record "$RUN_DIR"
 exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$METHOD" -- "${ARGUMENTS[@]}"

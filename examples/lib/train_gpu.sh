@@ -85,6 +85,9 @@ TRAINER=(
     trainer.project_name=care
     trainer.experiment_name="$EXPERIMENT"
     trainer.default_local_dir="$OUT_DIR"
+    # What a model card and the check of the merged model need (docs/recipe.md).
+    trainer.validation_data_dir="$OUT_DIR/validation"
+    hydra.run.dir="$OUT_DIR/hydra"
 )
 ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${TRAINER[@]}")
 ARGUMENTS+=("${METHOD_OVERRIDES[@]}" "${LORA_OVERRIDES[@]}" "$@")
@@ -93,4 +96,5 @@ if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
 fi
 "$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --model "$MODEL_PATH" --data "$TRAIN_FILES" "$VAL_FILES"
+"$PYTHON" -m recipe.release.record "$OUT_DIR"
 exec "$PYTHON" -m verl.trainer.main_ppo "${ARGUMENTS[@]}"

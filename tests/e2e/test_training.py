@@ -97,6 +97,9 @@ def test_paths_are_inside_the_run_folder(reference):
         "report.json",
         "checkpoints",
         "rollouts",
+        "validation",
+        "hydra",
+        "attempts.jsonl",
     }
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*.sh"))
+GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*_care.sh"))
 
 
 def _run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:

@@ -44,8 +44,11 @@ def install(distributed: ModuleType) -> None:
 
     @functools.wraps(original)
     def initialize_global_process_group_ray(timeout_second: int | None = None, backend: str | None = None) -> None:
+        under_torchrun = torch.distributed.is_initialized()
         original(timeout_second=timeout_second, backend=backend or _BACKEND)
-        share_cores()
+        # The SFT trainer, which torchrun starts, has a process beside it that prepares rows.
+        if not under_torchrun:
+            share_cores()
 
     @functools.wraps(distributed.initialize_global_process_group)
     def initialize_global_process_group(timeout_second: int = 36000) -> tuple[int, int, int]:
