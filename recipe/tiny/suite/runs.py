@@ -36,7 +36,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig
 from recipe.tiny.metrics import read_attempts
@@ -173,12 +173,9 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
 
 def care_settings(method: Method) -> CareConfig:
     """The settings that shape a subgroup's advantages, as the method sets them or by default."""
-    prefix = "+algorithm.care."
-    given = dict(one.removeprefix(prefix).split("=", 1) for one in method.overrides if one.startswith(prefix))
-    shaping: dict[str, object] = {
-        name: yaml.safe_load(given[name]) for name in ("k", "neg_scale", "equalize") if name in given
-    }
-    return CareConfig.from_omegaconf(shaping)
+    prefix, shaping = "+algorithm.care.", ("k", "neg_scale", "equalize")
+    given = [one.removeprefix(prefix) for one in method.overrides if one.startswith(prefix)]
+    return CareConfig.from_omegaconf(OmegaConf.from_dotlist([one for one in given if one.split("=")[0] in shaping]))
 
 
 def _file_name(name: str) -> str:
