@@ -50,7 +50,7 @@ PROMPTS, GROUP = 16, 8
 """Prompts of a step in the demo, and rollouts of each."""
 LOOK_EVERY = 10
 """Steps between two looks at the held-out questions."""
-WARM_START_STEPS = {"mixed": 400}
+WARM_START_STEPS = {"mixed": 800}
 """Where the warm start needs more than the demo's."""
 
 
