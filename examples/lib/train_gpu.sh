@@ -85,6 +85,8 @@ TRAINER=(
     trainer.project_name=care
     trainer.experiment_name="$EXPERIMENT"
     trainer.default_local_dir="$OUT_DIR"
+    # As a setting, because a cluster that is there already does not pass on this shell's environment.
+    +ray_kwargs.ray_init.runtime_env.env_vars.TENSORBOARD_DIR="$OUT_DIR/tensorboard"
     # What a model card and the check of the merged model need (docs/recipe.md).
     trainer.validation_data_dir="$OUT_DIR/validation"
     hydra.run.dir="$OUT_DIR/hydra"

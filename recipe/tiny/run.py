@@ -70,8 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(run_dir: Path, overrides: Sequence[str]) -> int:
     attempt = len(list(run_dir.glob("metrics-*.jsonl"))) + 1
     metrics_file = run_dir / f"metrics-{attempt}.jsonl"
-    environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(metrics_file), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "verl.trainer.main_ppo", *overrides]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    # Not in the environment: a cluster that is there already would not pass it on.
+    logged = f"+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH={metrics_file}"
+    command = [sys.executable, "-m", "verl.trainer.main_ppo", *overrides, logged]
     _adopt_orphans()
     print(f"training; the full log is {run_dir / 'train.log'}", flush=True)
     with open(run_dir / "train.log", "ab") as log:

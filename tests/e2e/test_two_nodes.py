@@ -54,8 +54,10 @@ def _submit(folder: Path, data: Path, *overrides: str) -> Run:
     ours |= {"VENV": sys.prefix, "RAY_AUTH_MODE": "disabled"}
     demo = {"RUN_DIR": str(out), "DATA_DIR": str(data), "SKIP_SETUP": "1", "STEPS": "1"}
     dump = f"trainer.rollout_data_dir={out / 'rollouts'}"
+    # What a node's processes get is the environment of its `ray start`.
+    submit = 'source examples/lib/cpu_stack.sh; exec bash examples/slurm_care.sbatch "$@"'
     done = subprocess.run(
-        ["bash", "examples/slurm_care.sbatch", "examples/run_tiny_vlm_care_cpu.sh", *overrides, dump],
+        ["bash", "-c", submit, "sbatch", "examples/run_tiny_vlm_care_cpu.sh", *overrides, dump],
         env={**os.environ, **slurm, **ours, **demo},
         cwd=ROOT,
         stdout=subprocess.PIPE,
