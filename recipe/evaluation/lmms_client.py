@@ -15,19 +15,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 import openai
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.protocol import ChatMessages
-from tqdm import tqdm
 
 from recipe.evaluation.lmms_run import Asking
 from recipe.evaluation.responses import Response, ResponseFile, request_key
 
 RETRIES = 5
+REPORT_EVERY_S = 60
 
 
 class ServerModel(lmms):
@@ -35,35 +36,46 @@ class ServerModel(lmms):
 
     is_simple = False
 
-    def __init__(self, asking: Asking, kept: ResponseFile) -> None:
+    def __init__(self, asking: Asking, kept: ResponseFile, title: str) -> None:
         super().__init__()
         self.responses: dict[int, Response] = {}
         """By ``doc_id``, after ``generate_until``."""
         self._asking = asking
         self._kept = kept
+        self._title = title
         self._client = openai.OpenAI(
             api_key="none", base_url=asking.endpoint, timeout=asking.timeout_s, max_retries=RETRIES
         )
 
     def generate_until(self, requests: Sequence[Instance]) -> list[GenerationResult]:
         """Answer N requests of one task; what was kept of an earlier run is not asked again."""
-        progress = tqdm(total=len(requests), desc="questions", mininterval=5.0)
+        print(
+            f"{self._title}: {len(requests)} questions, {len(self._kept)} responses kept of an earlier run", flush=True
+        )
         with ThreadPoolExecutor(self._asking.concurrency) as pool:
             futures = [pool.submit(self._answer, *_question(self.task_dict, request)) for request in requests]
-            for future in futures:
-                future.add_done_callback(lambda _: progress.update())
-            wait(futures, return_when=FIRST_EXCEPTION)
-            pool.shutdown(cancel_futures=True)
-        progress.close()
-        failed = next((error for future in futures if not future.cancelled() and (error := future.exception())), None)
+            failed = self._first_failure(futures)
+            if failed is not None:
+                pool.shutdown(cancel_futures=True)
         if failed is not None:
             raise RuntimeError(
                 f"a request failed: {failed}. {len(self._kept)} responses are kept: run the same command again. If it "
-                "does not fit the model's context, lower MAX_TOKENS; if the server was too slow, lower CONCURRENCY."
+                "does not fit the model's context, lower --max-tokens; if the server is too slow, lower --concurrency."
             ) from failed
         answers = [future.result() for future in futures]
         self.responses = {answer.doc_id: answer for answer in answers}
         return [_result(answer) for answer in answers]
+
+    def _first_failure(self, futures: Sequence[Future[Response]]) -> BaseException | None:
+        """Wait for all responses, or for the first that fails, and say how far it is now and then."""
+        began = said = time.monotonic()
+        for done, future in enumerate(as_completed(futures), 1):
+            if (error := future.exception()) is not None:
+                return error
+            if time.monotonic() - said > REPORT_EVERY_S:
+                said = time.monotonic()
+                print(f"{self._title}: {done} of {len(futures)}, {said - began:.0f} s", flush=True)
+        return None
 
     def _answer(self, doc_id: int, messages_of: Callable[[], list[Mapping[str, object]]]) -> Response:
         request = self._asking.request(messages_of())

@@ -11,17 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Ask one benchmark through lmms-eval; runs in lmms-eval's own environment (``examples/setup_lmms.sh`` makes it).
+"""Ask benchmarks through lmms-eval; runs in lmms-eval's own environment (``examples/setup_lmms.sh`` makes it).
 
-    python -m recipe.evaluation.lmms_run --benchmark mmmu --dataset lmms-lab-encoder/MMMU \
-        --endpoint http://127.0.0.1:8000/v1 --out runs/evaluation/my_model/mmmu
+    python -m recipe.evaluation.lmms_run --benchmarks mmmu mathvista \
+        --endpoint http://127.0.0.1:8000/v1 --out runs/evaluation/my_model
 
 lmms-eval loads the data, words the prompts (pictures of MMMU and MMMU-Pro: ``recipe.evaluation.messages``) and scores
 the responses with its rules. The requests are sent from here: lmms-eval's own client turns a request that failed into
 a wrong answer, and its cache keeps it. Here a request that fails stops the run; what was answered is kept.
 
-``OUT/responses.jsonl`` gets the raw responses as they arrive, ``OUT/samples.jsonl`` each question with its response and
-lmms-eval's scores, ``OUT/lmms_eval.json`` their averages.
+For each benchmark, ``responses.jsonl`` in its folder of OUT gets the raw responses as they arrive, ``samples.jsonl`` each
+question with its response and lmms-eval's scores, and ``lmms_eval.json`` their averages; the last one says that the
+benchmark is done.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, METRICS, Benchmark
+from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, METRICS, Benchmark, find_benchmarks, locate
 from recipe.evaluation.messages import user_content
 from recipe.evaluation.responses import ResponseFile
 
@@ -121,7 +122,7 @@ def run(benchmark: Benchmark, dataset: str, asking: Asking, out: Path, limit: in
     from recipe.evaluation.lmms_client import ServerModel
 
     kept = ResponseFile(out / "responses.jsonl")
-    model = ServerModel(asking, kept)
+    model = ServerModel(asking, kept, benchmark.title)
     task = ConfigurableMessagesTask(config=task_config(benchmark, dataset, asking.max_tokens))
     # One worker: math-verify's time limit is a signal, which other threads than the main one may not set. lmms-eval
     # 0.7.3 scores in four threads by default, and counts every answer that would have needed math-verify as wrong.
@@ -160,11 +161,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--benchmark", choices=list(BENCHMARKS), required=True)
-    add("--dataset", required=True, help="hub id or folder of a snapshot")
+    add("--benchmarks", nargs="+", choices=list(BENCHMARKS), required=True, metavar="NAME", help=", ".join(BENCHMARKS))
+    add("--datasets", type=Path, help="folder of snapshots, <owner>/<name> in it; default: load from the Hub")
     add("--endpoint", required=True, help="OpenAI-compatible address of the server, with /v1")
     add("--model", default="policy", help="the model's name on the server (default: %(default)s)")
-    add("--out", type=Path, required=True, help="folder for responses and scores")
+    add("--out", type=Path, required=True, help="folder that gets a folder for each benchmark")
     add("--max-tokens", type=int, default=4096, help="longest response (default: %(default)s)")
     add("--concurrency", type=int, default=64, help="requests under way at once (default: %(default)s)")
     add("--timeout", type=float, default=3600, help="seconds a request may take (default: %(default)s)")
@@ -189,8 +190,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.timeout,
         tuple(options.ban_tokens),
     )
-    averages = run(BENCHMARKS[options.benchmark], options.dataset, asking, options.out, options.limit)
-    print(f"{options.benchmark}: lmms-eval's acc_score {averages['acc_score']:.4f}")
+    for benchmark in find_benchmarks(options.benchmarks):
+        dataset = locate(benchmark, options.datasets)
+        averages = run(benchmark, dataset, asking, options.out / benchmark.name, options.limit)
+        print(f"{benchmark.title}: done, {100 * averages['acc_score']:.1f}% by lmms-eval's rules", flush=True)
     return 0
 
 
