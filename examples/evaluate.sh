@@ -31,12 +31,5 @@ if [[ ! -x $VENV/bin/python ]]; then
   echo "no environment in $VENV; run examples/setup.sh first, or set VENV=..." >&2
   exit 2
 fi
-if [[ ! ${1:-} =~ ^(-h|--help)?$ ]]; then
-  bash "$ROOT/examples/setup_lmms.sh"
-  if "$VENV/bin/python" -c 'import sys, torch; sys.exit(torch.cuda.is_available())'; then
-    # As in the runs without an accelerator; docs/cpu.md says why.
-    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}
-    export VLLM_CPU_OMP_THREADS_BIND=${VLLM_CPU_OMP_THREADS_BIND:-nobind}
-  fi
-fi
+[[ ${1:-} =~ ^(-h|--help)?$ ]] || bash "$ROOT/examples/setup_lmms.sh"
 exec "$VENV/bin/python" -m recipe.evaluation.run --lmms-python "$LMMS_VENV/bin/python" "$@"

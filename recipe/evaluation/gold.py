@@ -20,16 +20,17 @@ The rules are those of ``virl39k``, the training source whose answers are of the
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from data_prep.options import parse_options
 from recipe.care.reward import Score, compute_score
 from recipe.evaluation.benchmarks import Benchmark
 from recipe.evaluation.messages import options_of
 
 RULES_OF = "virl39k"
+_OPTION_LINE = re.compile(r"^([A-Z])\s*:\s*(\S.*?)\s*$", re.MULTILINE)
 Doc = Mapping[str, object]
 
 
@@ -83,8 +84,15 @@ def _mathverse(doc: Doc) -> Gold:
     # A degree sign that was read in the wrong encoding.
     answer = str(doc["answer"]).replace("掳", "°").strip()
     if doc["question_type"] == "multi-choice":
-        return Gold([answer], True, parse_options(str(doc["question_for_eval"])))
+        return Gold([answer], True, _listed_options(str(doc["question_for_eval"])))
     return Gold([answer], False)
+
+
+def _listed_options(question: str) -> list[str]:
+    """The options of MathVerse, ``A:145°`` on lines after "Choices:"; none where these are not A, B, C, ... in turn."""
+    lines = _OPTION_LINE.findall(question.partition("Choices:")[2])
+    in_turn = "".join(letter for letter, _ in lines) == string.ascii_uppercase[: len(lines)]
+    return [text for _, text in lines] if in_turn else []
 
 
 def _mathvision(doc: Doc) -> Gold:

@@ -63,7 +63,8 @@ class ServerModel(lmms):
                 "does not fit the model's context, lower --max-tokens; if the server is too slow, lower --concurrency."
             ) from failed
         answers = [future.result() for future in futures]
-        self.responses = {answer.doc_id: answer for answer in answers}
+        # By the request's row: rows with the same prompt share one response.
+        self.responses = {request.args[3]: answer for request, answer in zip(requests, answers, strict=True)}
         return [_result(answer) for answer in answers]
 
     def _first_failure(self, futures: Sequence[Future[Response]]) -> BaseException | None:

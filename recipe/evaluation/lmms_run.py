@@ -20,9 +20,9 @@ lmms-eval loads the data, words the prompts (pictures of MMMU and MMMU-Pro: ``re
 the responses with its rules. The requests are sent from here: lmms-eval's own client turns a request that failed into
 a wrong answer, and its cache keeps it. Here a request that fails stops the run; what was answered is kept.
 
-For each benchmark, ``responses.jsonl`` in its folder of OUT gets the raw responses as they arrive, ``samples.jsonl`` each
-question with its response and lmms-eval's scores, and ``lmms_eval.json`` their averages; the last one says that the
-benchmark is done.
+For each benchmark, ``responses.jsonl`` in its folder of OUT gets the raw responses as they arrive, ``samples.jsonl``
+each question with its response and lmms-eval's scores, and ``lmms_eval.json`` their averages; the last one says that
+the benchmark is done.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pathlib import Path
 
 from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, METRICS, Benchmark, find_benchmarks, locate
 from recipe.evaluation.messages import user_content
-from recipe.evaluation.responses import ResponseFile
+from recipe.evaluation.responses import ResponseFile, request_key
 
 NO_JUDGE = {
     "USE_LLM_JUDGE": "False",
@@ -100,14 +100,23 @@ def task_config(benchmark: Benchmark, dataset: str, max_tokens: int) -> dict[str
     if config["task"] != benchmark.task or metrics != METRICS:
         raise RuntimeError(f"{benchmark.task_file} defines {config['task']} with {sorted(metrics)}; not judge-free")
     config["dataset_path"] = dataset
-    # `token: true` of two definitions asks for a login, which public sets and snapshots do not need.
-    config["dataset_kwargs"] = None
+    # Without the `token: true` of two definitions, a login, which neither public sets nor snapshots need.
+    config["dataset_kwargs"] = {"cache_dir": snapshot_cache(Path(dataset))} if Path(dataset).is_absolute() else None
     config["generation_kwargs"] = {"max_new_tokens": max_tokens, "temperature": 0, "do_sample": False, "until": []}
     if benchmark.own_messages:
         system = config["doc_to_messages"].__globals__
         instruction = {"role": "system", "content": [{"type": "text", "text": system[SYSTEM_PROMPT]}]}
         config["doc_to_messages"] = lambda doc, *_: [instruction, {"role": "user", "content": user_content(doc)}]
     return config
+
+
+def snapshot_cache(folder: Path) -> str:
+    """A cache for this snapshot as it is now: datasets files one under the folder's name, whatever is in it."""
+    import datasets
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return str(Path(datasets.config.HF_DATASETS_CACHE) / f"snapshot-{request_key(facts)[:16]}")
 
 
 def run(benchmark: Benchmark, dataset: str, asking: Asking, out: Path, limit: int | None) -> Mapping[str, float]:

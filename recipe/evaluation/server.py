@@ -27,10 +27,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 SERVED_AS = "policy"
 """The model's name on the server. lmms-eval and others read meaning into names (``o1``, ``gpt-5``), so it is fixed."""
 MOST_PICTURES = 16
 """Pictures a prompt may have; MMMU rows have up to seven, some mentioned twice."""
+ON_CPU = {"OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+"""Variables of the runs without an accelerator, where the environment has none; docs/cpu.md says why."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,6 @@ class Serving:
 
 def command(serving: Serving, port: int) -> list[str]:
     """What starts the server."""
-    import torch
-
-    # Where there is no accelerator: float32 as in the tests' runs, and nothing to compile for so short a life.
-    on_cpu = [] if torch.cuda.is_available() else ["--dtype", "float32", "--enforce-eager"]
     return [
         *(sys.executable, "-m", "recipe.evaluation.serve", serving.model),
         *("--served-model-name", SERVED_AS, "--host", "127.0.0.1", "--port", str(port), "--seed", "0"),
@@ -59,9 +59,15 @@ def command(serving: Serving, port: int) -> list[str]:
         # Keeps pictures where they stand between the texts, whatever the detection makes of the chat template.
         *("--chat-template-content-format", "openai"),
         *("--limit-mm-per-prompt", f'{{"image": {MOST_PICTURES}}}'),
-        *on_cpu,
+        # float32 as in the runs without an accelerator, and nothing compiled for so short a life.
+        *([] if torch.cuda.is_available() else ["--dtype", "float32", "--enforce-eager"]),
         *serving.extra,
     ]
+
+
+def variables() -> dict[str, str]:
+    """The server's environment."""
+    return {**os.environ} if torch.cuda.is_available() else {**ON_CPU, **os.environ}
 
 
 @contextmanager
@@ -78,7 +84,9 @@ def served(serving: Serving) -> Iterator[str]:
     serving.log.parent.mkdir(parents=True, exist_ok=True)
     with serving.log.open("w") as log:
         # A session of its own: the engine and its workers are ended with it.
-        process = subprocess.Popen(command(serving, port), stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command(serving, port), stdout=log, stderr=subprocess.STDOUT, env=variables(), start_new_session=True
+        )
         try:
             _wait_until_ready(process, port, serving)
             yield f"http://127.0.0.1:{port}/v1"

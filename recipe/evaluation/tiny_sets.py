@@ -70,10 +70,10 @@ def _mathvista() -> list[Row]:
 
 
 def _mathverse() -> list[Row]:
-    asked = "What is the angle?\nChoices:\nA:145°\nB:35°\nC:55°\nD:125°"
+    choices = "\nChoices:\nA:145°\nB:35°\nC:55°\nD:125°"
     rows = [
-        (asked, "B", "multi-choice", "Text Dominant"),
-        (asked, "B", "multi-choice", "Vision Only"),
+        (f"What is the angle?{choices}", "B", "multi-choice", "Text Dominant"),
+        (f"Answer the question in the picture.{choices}", "B", "multi-choice", "Vision Only"),
         ("How wide is the angle?", "118掳", "free-form", "Text Lite"),
     ]
     return [
