@@ -47,7 +47,7 @@ GPU = ["torch==2.11.0", "torchvision==0.26.0", "vllm==0.24.0", "transformers==5.
 FLASH = ["flash-attn==2.8.3"]  # builds against the installed torch: a second step, see docs/install.md
 
 PLOT = ["matplotlib>=3.8"]
-TEST = ["pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.100", *PLOT]
+TEST = ["pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "filelock>=3.12", "hypothesis>=6.100", *PLOT]
 DEV = [*TEST, "ruff>=0.14", "mypy>=1.13", "types-PyYAML", "pandas-stubs"]
 
 setup(

@@ -14,7 +14,7 @@
 # limitations under the License.
 # Set up the test environment and run everything: lint, types, unit, property and contract tests, and real training.
 #
-#   bash tests/run_all.sh            # all of it, from nothing; about 35 minutes on 2 cores
+#   bash tests/run_all.sh            # all of it, from nothing; about 25 minutes on 2 cores
 #   bash tests/run_all.sh --fast     # without the end-to-end runs
 #
 # Variables: VENV (.venv), PYTHON (python3).
@@ -40,8 +40,7 @@ step "types"
 step "unit, property and contract tests"
 OMP_NUM_THREADS=1 "$VENV/bin/python" -m pytest -m "not e2e" -n 2 --dist loadfile --durations=10
 if [[ ${1:-} != --fast ]]; then
-    # One at a time: a run takes 7 GiB, the one on two ranks twice that, and Ray kills workers at 95% of the memory.
-    step "end-to-end training runs"
-    "$VENV/bin/python" -m pytest -m e2e --durations=0 tests/e2e
+    step "end-to-end training runs, two at a time"
+    "$VENV/bin/python" -m pytest -m e2e -n 2 --dist loadgroup --durations=0 tests/e2e
 fi
 step "all passed"

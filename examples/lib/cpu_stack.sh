@@ -23,16 +23,25 @@ export VLLM_CPU_OMP_THREADS_BIND=${VLLM_CPU_OMP_THREADS_BIND:-nobind}
 export RAY_AUTH_MODE=${RAY_AUTH_MODE:-disabled}
 export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
 
-# Logical accelerators Ray hands out: one per data-parallel rank.
+# Logical accelerators Ray hands out, one per data-parallel rank, on each node.
 RANKS=${RANKS:-1}
+# More than one node: a Ray cluster that is there already (docs/scaling.md). One: the run starts its own.
+NNODES=${NNODES:-1}
+if ((NNODES > 1)); then
+    CPU_RAY=(+ray_kwargs.ray_init.address="${RAY_ADDRESS:-auto}")
+else
+    CPU_RAY=(
+        ray_kwargs.ray_init.num_cpus=32
+        +ray_kwargs.ray_init.num_gpus="$RANKS"
+        +ray_kwargs.ray_init.include_dashboard=False
+    )
+fi
 
 CPU_STACK=(
     trainer.device=cpu
-    trainer.nnodes=1
+    "${CPU_RAY[@]}"
+    trainer.nnodes="$NNODES"
     trainer.n_gpus_per_node="$RANKS"
-    ray_kwargs.ray_init.num_cpus=32
-    +ray_kwargs.ray_init.num_gpus="$RANKS"
-    +ray_kwargs.ray_init.include_dashboard=False
     transfer_queue.backend.SimpleStorage.num_data_storage_units=1
     data.dataloader_num_workers=0
     actor_rollout_ref.actor.strategy=fsdp2

@@ -11,8 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Real runs of the tiny demo: one prepared model for the session, and a way to start a run and read what it left."""
+"""Real runs of the tiny demo: one prepared model for all tests, and a way to start a run and read what it left.
 
+Most of a short run is processes that start one after another, so two runs side by side take little longer than one:
+``pytest -n 2 --dist loadgroup``. The tests that use the reference run are a group and stay together. A run takes 7 GiB
+of memory and one on two ranks twice that, so a run takes one of two slots, and one on two ranks takes both.
+"""
+
+import contextlib
 import functools
 import json
 import os
@@ -21,14 +27,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 4
+SLOTS = 2
+REFERENCE_GROUP = pytest.mark.xdist_group("reference")
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,45 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory) -> Path:
-    """Data and a warm-started model, made as the demo makes them."""
-    out = tmp_path_factory.mktemp("tiny_data")
+def common(tmp_path_factory) -> Path:
+    """A folder for all of pytest's processes."""
+    mine = tmp_path_factory.getbasetemp()
+    return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+
+@pytest.fixture(scope="session")
+def slots(common):
+    """Wait for a share of the machine, and keep it for a while."""
+    locks = [FileLock(common / f"slot-{number}.lock") for number in range(SLOTS)]
+
+    def take_one() -> FileLock:
+        while True:
+            for lock in locks:
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=0)
+                    return lock
+            time.sleep(1)
+
+    @contextlib.contextmanager
+    def take(count: int = 1) -> Iterator[None]:
+        # All of them are taken in order, so that two who want all cannot wait for each other.
+        taken = [lock.acquire().lock for lock in locks] if count == SLOTS else [take_one()]
+        try:
+            yield
+        finally:
+            for lock in taken:
+                lock.release()
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def tiny_data(common) -> Path:
+    """Data and a warm-started model, made as the demo makes them, once."""
+    out = common / "tiny_data"
     command = [sys.executable, "-m", "recipe.tiny.prepare", "--out", str(out)]
-    subprocess.run(command, check=True, timeout=600, cwd=ROOT)
+    with FileLock(common / "tiny_data.lock"):
+        subprocess.run(command, check=True, timeout=600, cwd=ROOT)
     return out
 
 
@@ -110,12 +154,13 @@ def start_demo(tiny_data):
 
 
 @pytest.fixture(scope="session")
-def run_demo(start_demo):
+def run_demo(start_demo, slots):
     """Run the demo script to its end; fails with the end of the log if it does not succeed."""
 
     def run(folder: Path, *overrides: str, **variables: str) -> Run:
-        process, result = start_demo(folder, *overrides, **variables)
-        output, _ = process.communicate(timeout=RUN_TIMEOUT_S)
+        with slots(int(variables.get("RANKS", "1"))):
+            process, result = start_demo(folder, *overrides, **variables)
+            output, _ = process.communicate(timeout=RUN_TIMEOUT_S)
         assert process.returncode == 0, f"{output}\n{result.log[-6000:]}"
         print(output)
         return result

@@ -19,9 +19,19 @@ import signal
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+from tests.e2e.conftest import REFERENCE_GROUP
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800), REFERENCE_GROUP]
 
 
+@pytest.fixture
+def slot(slots):
+    """A share of the machine for a whole test."""
+    with slots():
+        yield
+
+
+@pytest.mark.usefixtures("slot")
 def test_a_run_survives_what_happens_to_it(reference, start_demo, tmp_path):
     """A worker dies, then everything is killed, then the user interrupts; the data order stays as if nothing had."""
     last = max(reference.steps())
@@ -50,7 +60,7 @@ def _kill_a_rollout_worker(process, run) -> None:
     mine = {one: _name(one) for one in psutil.Process(process.pid).children(recursive=True)}
     (worker,) = [one for one, name in mine.items() if "CareAgentLoopWorker" in name]
     worker.kill()
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode != 0
     assert "an agent-loop worker died" in run.log and "resumes from the last checkpoint" in output
     _, alive = psutil.wait_procs(list(mine), timeout=30)
@@ -65,7 +75,7 @@ def _kill_nine(process) -> None:
         if "main_ppo" in name or "recipe.tiny.run" in name:
             os.kill(victim.pid, signal.SIGKILL)
     # kill -9 gives nobody a chance to clean up: Ray ends its workers itself, but its two agents stay.
-    _, alive = psutil.wait_procs(mine, timeout=60)
+    _, alive = psutil.wait_procs(mine, timeout=90)
     assert all("Agent" in names[one] for one in alive), [names[one] for one in alive]
     for one in alive:
         one.kill()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.xdist_group("recipe")]
 ROOT = Path(__file__).parents[2]
 LESSONS, BATCH = 1920, 32
 SMALL = f"--lessons {LESSONS} --train 64 --val 64 --test 128"
@@ -54,12 +54,13 @@ def cold(folder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def care(folder, cold) -> Path:
+def care(folder, cold, slots) -> Path:
     """Two steps of CARE from the cold-started model, merged with its outputs checked."""
     run = folder / "care"
     variables = {"DATA_DIR": str(folder / "data"), "RUN_DIR": str(run), "MODEL": str(cold / "model"), "STEPS": "2"}
     schedule = ["trainer.test_freq=2", "trainer.save_freq=2"]
-    call("bash", "examples/run_tiny_vlm_care_cpu.sh", *schedule, **variables)
+    with slots():
+        call("bash", "examples/run_tiny_vlm_care_cpu.sh", *schedule, **variables)
     prompts = ["--prompts", str(folder / "data" / "data" / "val.parquet"), "--max-tokens", "96"]
     merge = ["bash", "examples/merge_checkpoint.sh", str(run), str(run / "model")]
     call(*merge, *prompts, "--min-agreement", "0.97", DTYPE="float32")

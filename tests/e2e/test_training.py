@@ -19,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+from tests.e2e.conftest import REFERENCE_GROUP
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800), REFERENCE_GROUP]
 
 
 def test_warm_started_model_has_something_to_learn(tiny_data):
@@ -101,35 +103,3 @@ def test_paths_are_inside_the_run_folder(reference):
         "hydra",
         "attempts.jsonl",
     }
-
-
-@pytest.mark.usefixtures("reference")
-def test_two_ranks_select_the_same(cached_rollouts, run_demo, tmp_path):
-    """The same rollouts, replayed on one and on two data-parallel ranks, give the same roles and advantages."""
-    settings = [*cached_rollouts, "trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
-    # Both are replays, which number a group's rollouts in their own way; equally good anchors tie by number.
-    runs = [run_demo(tmp_path / ranks, *settings, STEPS="1", RANKS=ranks) for ranks in ("1", "2")]
-    one, two = (_roles_by_rationale(run) for run in runs)
-    assert one == two
-    assert two.total() > 100 and {"anchor", "hard_negative", "unused"} <= {role for _, _, role, _ in two}
-    for name in ("care/groups_mixed", "care/rescue_rate", "care/rgr/triggered"):
-        assert runs[0].steps()[1][name] == runs[1].steps()[1][name]
-
-
-def _roles_by_rationale(run) -> Counter:
-    """Multiset of (prompt, rationale, role, K') of step 1, over the rows that kept their text.
-
-    Rows of one rationale are equally far from everything but for rounding, which depends on the micro-batch; which of
-    them is selected, or repaired, is chance, and so is what its repair says.
-    """
-    texts = {row["uid"]: row for row in run.rollouts(1)}
-    return Counter(
-        (
-            texts[row["key"]]["input"],
-            texts[row["key"]]["output"].split("</think>")[0],
-            row["role"],
-            row["k_prime"],
-        )
-        for row in run.group_log(1)
-        if not row["role"].startswith("repaired")
-    )

@@ -32,7 +32,7 @@ from verl_ext.dry_run import compose, summary, validate
 
 ROOT = Path(__file__).parents[2]
 METHODS = ("grpo", "dapo", "gspo", "care_no_rgr", "care")
-GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*.sh"))
+GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*_care.sh"))
 TINY = "run_tiny_vlm_care_cpu.sh"
 ACTOR = "actor_rollout_ref.actor"
 

@@ -19,6 +19,7 @@ python -m recipe.tiny.suite.page --results docs/results/results.jsonl --out docs
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ Written by `python -m recipe.tiny.suite.page` from [results.jsonl](results.jsonl
 says what was run and how. Accuracies are percentages, greedy, on held-out questions, the mean of the families;
 intervals are 95%, Student's t over seeds, and a line with one seed has none. Differences are paired by seed.
 """
+RAW = """What the anchors and hard negatives of all of CARE's subgroups with one positive got, equalisation and negative
+scaling divided out, beside the arithmetic of the paper."""
 
 
 def write_page(results: Sequence[Result], out: Path) -> None:
@@ -60,6 +63,8 @@ def write_page(results: Sequence[Result], out: Path) -> None:
                     name = f"{data}-{steps}-{FIGURE}"
                     draw(table, comparable, out / name)
                     parts.append(f"{by_family(table, comparable)}\n\n![Curves of the methods]({name})\n")
+        if any(one.raw_advantages for one in comparable):
+            parts.append(f"### Raw advantages in the rollouts\n\n{RAW}\n\n{raw_by_size(comparable)}\n")
     (out / "README.md").write_text("\n".join(parts))
 
 
@@ -75,6 +80,20 @@ def by_family(table: Table, results: Sequence[Result]) -> str:
         if runs:
             means = (100 * statistics.fmean(one.families[name] for one in runs) for name in families)
             lines.append(f"| {method.name} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |")
+    return "\n".join(lines)
+
+
+def raw_by_size(results: Sequence[Result]) -> str:
+    """Mean raw advantages of CARE's subgroups against what one positive among K' negatives has by arithmetic."""
+    found = [raw for one in results for raw in one.raw_advantages]
+    lines = ["| K' | subgroups | anchor | sqrt(K') | hard negative | -1/sqrt(K') |", "|---|---|---|---|---|---|"]
+    for size in sorted({raw.k_prime for raw in found}):
+        of_size = [raw for raw in found if raw.k_prime == size]
+        count = sum(raw.subgroups for raw in of_size)
+        anchor = sum(raw.anchor * raw.subgroups for raw in of_size) / count
+        negative = sum(raw.negative * raw.subgroups for raw in of_size) / count
+        root = math.sqrt(size)
+        lines.append(f"| {size} | {count} | {anchor:.3f} | {root:.3f} | {negative:.3f} | {-1 / root:.3f} |")
     return "\n".join(lines)
 
 

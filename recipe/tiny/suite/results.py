@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe.tiny.metrics import Step
-from recipe.tiny.suite.signal import Signal
+from recipe.tiny.suite.signal import RawAdvantages, Signal
 from recipe.tiny.suite.tables import Method, Table
 
 T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
@@ -77,6 +77,7 @@ class Result:
         series: Some metrics, step by step; None where a step has none.
         failure_mass: By step, the share of ``|advantage|`` on wrong rollouts.
         zero_signal: By step, the share of groups that train nothing.
+        raw_advantages: Of CARE's subgroups, by size; empty for other methods.
         commit: Of the code.
     """
 
@@ -93,6 +94,7 @@ class Result:
     series: dict[str, list[float | None]]
     failure_mass: tuple[float, ...]
     zero_signal: tuple[float, ...]
+    raw_advantages: tuple[RawAdvantages, ...]
     commit: str
 
     @property
@@ -146,6 +148,7 @@ def summarise(
     data: str,
     steps: Sequence[Step],
     signals: Sequence[Signal],
+    raw: Sequence[RawAdvantages] = (),
     *,
     prompts: int,
     group: int,
@@ -159,6 +162,7 @@ def summarise(
         data: Hash of what it started from.
         steps: What the run logged, validations included.
         signals: Of every step.
+        raw: Of CARE's subgroups, by size.
         prompts: Groups a step trains on.
         group: Rollouts a prompt.
         commit: Of the code.
@@ -185,6 +189,7 @@ def summarise(
         series={name: kept for name in SERIES if (kept := _series(trained, name))},
         failure_mass=tuple(round(one.failure_mass, 4) for one in signals),
         zero_signal=tuple(round(one.zero_signal, 4) for one in signals),
+        raw_advantages=tuple(raw),
         commit=commit,
     )
 
@@ -211,7 +216,8 @@ def read_results(path: Path) -> list[Result]:
 def _result(record: dict[str, Any]) -> Result:
     looks = tuple(Look(**look) for look in record["looks"])
     tuples = {name: tuple(record[name]) for name in ("overrides", "failure_mass", "zero_signal")}
-    return Result(**{**record, **tuples, "looks": looks})
+    raw = tuple(RawAdvantages(**one) for one in record["raw_advantages"])
+    return Result(**{**record, **tuples, "looks": looks, "raw_advantages": raw})
 
 
 def add_result(path: Path, result: Result) -> None:

@@ -23,6 +23,7 @@ interrupted table goes on where it was. The table is printed after every run.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -35,9 +36,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
+from recipe.care.config import CareConfig
 from recipe.tiny.metrics import read_attempts
 from recipe.tiny.suite.results import Result, add_result, markdown, read_results, summarise
-from recipe.tiny.suite.signal import read_rows, signal_of
+from recipe.tiny.suite.signal import raw_advantages, read_rows, signal_of
 from recipe.tiny.suite.tables import TABLES, Method, Table
 from recipe.tiny.tasks import TASKS
 
@@ -46,7 +50,7 @@ PROMPTS, GROUP = 16, 8
 """Prompts of a step in the demo, and rollouts of each."""
 LOOK_EVERY = 10
 """Steps between two looks at the held-out questions."""
-WARM_START_STEPS = {"mixed": 400}
+WARM_START_STEPS = {"mixed": 800}
 """Where the warm start needs more than the demo's."""
 
 
@@ -157,11 +161,21 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
             "again to go on from here."
         )
     files = sorted(folder.glob("metrics-*.jsonl"), key=lambda path: int(path.stem.split("-")[1]))
-    signals = [signal_of(read_rows(dumps, step)) for step in range(1, settings.steps + 1)]
-    steps = read_attempts(files)
-    result = summarise(method, seed, data, steps, signals, prompts=PROMPTS, group=GROUP, commit=_commit())
+    rows = [read_rows(dumps, step) for step in range(1, settings.steps + 1)]
+    care = care_settings(method)
+    k = care.k if care.equalize else None
+    raw = raw_advantages(itertools.chain.from_iterable(rows), k=k, neg_scale=care.neg_scale)
+    signals, steps = [signal_of(one) for one in rows], read_attempts(files)
+    result = summarise(method, seed, data, steps, signals, raw, prompts=PROMPTS, group=GROUP, commit=_commit())
     shutil.rmtree(folder / "checkpoints")
     return result
+
+
+def care_settings(method: Method) -> CareConfig:
+    """The settings that shape a subgroup's advantages, as the method sets them or by default."""
+    prefix, shaping = "+algorithm.care.", ("k", "neg_scale", "equalize")
+    given = [one.removeprefix(prefix) for one in method.overrides if one.startswith(prefix)]
+    return CareConfig.from_omegaconf(OmegaConf.from_dotlist([one for one in given if one.split("=")[0] in shaping]))
 
 
 def _file_name(name: str) -> str:

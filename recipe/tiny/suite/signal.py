@@ -55,6 +55,16 @@ class Signal:
     """Share of the groups whose rollouts all have advantage 0."""
 
 
+@dataclass(frozen=True)
+class RawAdvantages:
+    """Mean ``A_raw`` of subgroups of one size, to hold against sqrt(K') and -1/sqrt(K')."""
+
+    k_prime: int
+    subgroups: int
+    anchor: float
+    negative: float
+
+
 def read_rows(folder: Path, step: int) -> list[Row]:
     """The rows of a step, from CARE's log if there is one, else from verl's dump.
 
@@ -98,15 +108,15 @@ def signal_of(rows: Sequence[Row]) -> Signal:
     return Signal(failed / total if total else 0.0, silent / len(live) if live else 0.0)
 
 
-def raw_advantages(rows: Iterable[Row], *, k: int, neg_scale: float) -> dict[int, tuple[float, float]]:
-    """Mean ``A_raw`` of anchors and of hard negatives by K', to hold against sqrt(K') and -1/sqrt(K').
+def raw_advantages(rows: Iterable[Row], *, k: int | None, neg_scale: float) -> list[RawAdvantages]:
+    """What the anchors and the hard negatives of real groups got, by K'.
 
     Equalisation and negative scaling are divided out again. Subgroups with repairs or several anchors are left out:
     the formula is for one positive.
 
     Args:
-        rows: CARE's rows, of any number of steps.
-        k: ``algorithm.care.k``.
+        rows: CARE's rows, of any number of steps; a group's name is its own among them.
+        k: ``algorithm.care.k``, or None where ``algorithm.care.equalize`` is off.
         neg_scale: ``algorithm.care.neg_scale``.
     """
     groups = defaultdict(list)
@@ -118,11 +128,15 @@ def raw_advantages(rows: Iterable[Row], *, k: int, neg_scale: float) -> dict[int
         if roles.count("anchor") != 1 or any(role.startswith("repaired") for role in roles):
             continue
         for row in members:
+            equaliser = math.sqrt(k / row.k_prime) if k and row.k_prime else 1.0
             if row.role == "anchor":
-                anchors[row.k_prime].append(row.advantage / math.sqrt(k / row.k_prime))
+                anchors[row.k_prime].append(row.advantage / equaliser)
             elif row.role == "hard_negative":
-                negatives[row.k_prime].append(row.advantage / (neg_scale * math.sqrt(k / row.k_prime)))
-    return {size: (statistics.fmean(anchors[size]), statistics.fmean(negatives[size])) for size in sorted(anchors)}
+                negatives[row.k_prime].append(row.advantage / (neg_scale * equaliser))
+    return [
+        RawAdvantages(size, len(anchors[size]), statistics.fmean(anchors[size]), statistics.fmean(negatives[size]))
+        for size in sorted(anchors)
+    ]
 
 
 def _records(path: Path) -> list[dict]:

@@ -17,7 +17,7 @@ import math
 
 import pytest
 
-from recipe.tiny.suite.signal import Row, grpo_advantages, raw_advantages, read_rows, signal_of
+from recipe.tiny.suite.signal import RawAdvantages, Row, grpo_advantages, raw_advantages, read_rows, signal_of
 
 
 def test_grpo_advantages_are_verls():
@@ -49,7 +49,13 @@ def test_raw_advantages_undo_equalisation_and_scaling():
     # Repaired groups and groups of several anchors are not what the formula speaks of.
     rows += [Row("c", True, 9.0, "anchor", 4), Row("c", True, 9.0, "repaired_positive", 4)]
     rows += [Row("d", True, 9.0, "anchor", 4), Row("d", True, 9.0, "anchor", 4)]
-    assert raw_advantages(rows, k=4, neg_scale=0.5) == {1: (1.0, -1.0), 4: (math.sqrt(4), -1 / math.sqrt(4))}
+    assert raw_advantages(rows, k=4, neg_scale=0.5) == [
+        RawAdvantages(k_prime=1, subgroups=1, anchor=1.0, negative=-1.0),
+        RawAdvantages(k_prime=4, subgroups=1, anchor=math.sqrt(4), negative=-1 / math.sqrt(4)),
+    ]
+    # Without equalisation nothing is to be divided out of an anchor's.
+    (plain,) = raw_advantages(rows[:2], k=None, neg_scale=0.5)
+    assert (plain.anchor, plain.negative) == (2.0, -2.0)
 
 
 def test_rows_come_from_cares_log_or_from_the_scores(tmp_path):

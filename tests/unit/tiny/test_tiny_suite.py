@@ -23,10 +23,11 @@ import pytest
 from recipe.tiny.metrics import Step
 from recipe.tiny.suite import page, runs
 from recipe.tiny.suite.results import Estimate, Look, Result, add_result, markdown, read_results, summarise
-from recipe.tiny.suite.signal import Signal
+from recipe.tiny.suite.signal import RawAdvantages, Signal
 from recipe.tiny.suite.tables import TABLES, Method, Table
 
 TABLE = Table("t", "Methods", (Method("base", "grpo"), Method("new", "care", ("+algorithm.care.k=2",))))
+RAW = RawAdvantages(k_prime=2, subgroups=3, anchor=1.4, negative=-0.7)
 VAL = "val-core/{}/acc/mean@1"
 
 
@@ -47,6 +48,7 @@ def result(method, seed, accuracy, tokens=20_000, **changes):
         {"x": [1.0]},
         (0.5,),
         (0.1,),
+        (RAW,),
         "abc",
     )
     return dataclasses.replace(plain, **changes)
@@ -89,9 +91,10 @@ def test_a_run_is_summed_up_from_its_metrics():
     last = {"response_length/mean": 20.0, "timing_s/step": 3.0, "care/rgr/pass_rate": 0.5, **dropped}
     steps.append(Step(2, {**last, VAL.format("a"): 0.6, VAL.format("b"): 1.0}))
     # 2 groups of 4 rows a step: 10 * 8 tokens and 7 of repairs, then 20 * (2 + 3 + 1) * 4; repairs passed 0 and 0.5.
-    one = summarise(TABLE.methods[1], 3, "d", steps, [Signal(0.5, 0.25)] * 2, prompts=2, group=4, commit="abc")
+    one = summarise(TABLE.methods[1], 3, "d", steps, [Signal(0.5, 0.25)] * 2, [RAW], prompts=2, group=4, commit="abc")
     assert one.looks == (Look(0, 0, 0.5), Look(2, 567, 0.8))
     assert one.families == {"a": 0.6, "b": 1.0}
+    assert one.raw_advantages == (RAW,)
     assert (one.failure_mass, one.zero_signal) == ((0.5, 0.5), (0.25, 0.25))
     assert one.series == {"response_length/mean": [10.0, 20.0], "care/rgr/pass_rate": [None, 0.5]}
     assert (one.steps, one.tokens, one.accuracy, one.seconds, one.repaired) == (2, 567, 0.8, 5.0, 0.25)
@@ -159,6 +162,11 @@ def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
     assert len(started) == 6
 
 
+def test_settings_that_shape_a_subgroup_are_read_off_a_method():
+    shaped = runs.care_settings(Method("x", "care", ("+algorithm.care.k=1", "+algorithm.care.equalize=False", "a=b")))
+    assert (shaped.k, shaped.equalize, shaped.neg_scale) == (1, False, 0.5)
+
+
 def test_settings_name_the_option():
     for changes, option in ({"steps": 0}, "--steps 0"), ({"jobs": 0}, "--jobs 0"):
         with pytest.raises(ValueError, match=option):
@@ -190,6 +198,8 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
     assert "| care | 2 |" in text and "| +10.0 ± 0.0 |" in text and "dapo" not in text
     # Means of 50 and 51, 60 and 61.
     assert "| grpo | 50.5 |" in text and "| care | 60.5 |" in text
+    # Four runs of three subgroups each; sqrt(2) = 1.414.
+    assert "| 2 | 12 | 1.400 | 1.414 | -0.700 | -0.707 |" in text
     (figure,) = tmp_path.glob("*.svg")
     assert figure.name in text and figure.stat().st_size > 10_000
 
