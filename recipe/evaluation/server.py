@@ -126,7 +126,7 @@ def _tail(path: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number, seconds in ((signal.SIGINT, 30), (signal.SIGKILL, 30)):
+    for number, seconds in ((signal.SIGTERM, 30), (signal.SIGKILL, 30)):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:
