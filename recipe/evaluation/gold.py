@@ -31,6 +31,7 @@ from recipe.evaluation.messages import options_of
 
 RULES_OF = "virl39k"
 _OPTION_LINE = re.compile(r"^([A-Z])\s*:\s*(\S.*?)\s*$", re.MULTILINE)
+_WORD_BEFORE = re.compile(r"^[A-Za-z]{2,} *\$ *= *")
 Doc = Mapping[str, object]
 
 
@@ -81,8 +82,8 @@ def _mathvista(doc: Doc) -> Gold:
 
 
 def _mathverse(doc: Doc) -> Gold:
-    # A degree sign that was read in the wrong encoding.
-    answer = str(doc["answer"]).replace("掳", "°").strip()
+    # A degree sign that was read in the wrong encoding; a word before what it equals ("Area $=9 \pi$").
+    answer = _WORD_BEFORE.sub("$", str(doc["answer"]).replace("掳", "°").strip())
     if doc["question_type"] == "multi-choice":
         return Gold([answer], True, _listed_options(str(doc["question_for_eval"])))
     return Gold([answer], False)

@@ -32,7 +32,8 @@ from recipe.evaluation.tiny_sets import ROWS, write
 from recipe.tiny.models import build
 from recipe.tiny.tokenizer import train_tokenizer
 
-pytestmark = pytest.mark.e2e
+# One group: both need the environment that the first one makes.
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("evaluate")]
 
 ROOT = Path(__file__).parents[2]
 

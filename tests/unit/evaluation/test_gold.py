@@ -108,6 +108,20 @@ def test_golds_are_read_as_the_sets_have_them():
     assert gold_of(BENCHMARKS["mathvista"], ROWS["mathvista"][3]).tolerance == pytest.approx(0.05 / 1.2)
 
 
+DIRTY = [
+    (r"Area $=9 \pi \mathrm{cm}^{2}$", r"9\pi"),
+    ("118掳T", "118°T"),
+    (r"S 23.5 ^\circ W", r"S 23.5^\circ W"),
+    ("777 ", "777"),
+]
+
+
+@pytest.mark.parametrize(("gold", "answer"), DIRTY)
+def test_dirty_golds_of_mathverse(gold, answer):
+    score = judge(BENCHMARKS["mathverse"], {**ROWS["mathverse"][2], "answer": gold}, answered(answer))
+    assert (score["acc"], score["verified"]) == (1.0, 1.0), score
+
+
 def test_a_gold_needs_an_answer():
     with pytest.raises(ValueError, match="at least one gold"):
         Gold([], False)
