@@ -28,6 +28,7 @@ from PIL import Image
 
 from recipe.evaluation.benchmarks import BENCHMARKS
 from recipe.evaluation.report import read_evaluation
+from recipe.evaluation.run import main
 from recipe.evaluation.tiny_sets import ROWS, write
 from recipe.tiny.models import build
 from recipe.tiny.tokenizer import train_tokenizer
@@ -150,31 +151,32 @@ def sets(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    """Leave the user's cache of datasets alone."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+
+
 def variables() -> dict[str, str]:
     return {**os.environ, "VENV": sys.prefix, "OMP_NUM_THREADS": "1"}
 
 
-def evaluate(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = ["bash", str(ROOT / "examples" / "evaluate.sh"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=variables(), timeout=600, check=False)
-
-
-def test_canned_responses_get_their_golden_scores(lmms_python, sets, tmp_path):
+def test_canned_responses_get_their_golden_scores(lmms_python, sets, tmp_path, capsys):
     server = Canned()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     arguments = ["canned", "--out", tmp_path / "out", "--datasets", sets, "--endpoint", server.endpoint]
-    arguments += ["--max-tokens", 32, "--concurrency", 1]
+    arguments += ["--lmms-python", lmms_python, "--max-tokens", 32, "--concurrency", 1]
+    arguments = [str(argument) for argument in arguments]
 
     server.refused = "a square is shown"
-    stopped = evaluate(*arguments)
-    assert stopped.returncode == 2 and "longer than the model's context" in stopped.stderr
-    assert "2 responses are kept: run the same command again" in stopped.stderr, stopped.stderr
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "longer than the model's context. 2 responses are kept: run the same command again" in error, error
     asked_before = len(server.asked)
 
     server.refused = None
-    finished = evaluate(*arguments)
+    assert main(arguments) == 0, capsys.readouterr().err
     server.shutdown()
-    assert finished.returncode == 0, finished.stderr
     asked = server.asked[asked_before:]
     # Three sets were done, and of the fourth all but the one that was refused.
     assert len(asked) == 1 + 3 + 2
@@ -196,9 +198,9 @@ def test_a_tiny_model_behind_vllm(lmms_python, sets, tmp_path):
     texts = [f"{row.get('question', '')} {row.get('options', '')}" for row in ROWS["mmmu"]]
     build("qwen2_5_vl", tmp_path / "model", 0, train_tokenizer(texts))
     out = tmp_path / "out"
-    arguments = [tmp_path / "model", "--out", out, "--datasets", sets, "--max-tokens", 16]
-    first = evaluate(*arguments)
-    assert first.returncode == 0, first.stderr + first.stdout
+    script = ["bash", ROOT / "examples" / "evaluate.sh", tmp_path / "model", "--out", out]
+    command = [*map(str, script), "--datasets", str(sets), "--max-tokens", "16"]
+    subprocess.run(command, check=True, env=variables(), timeout=500)
     samples = [json.loads(line) for line in (out / "mmmu" / "samples.jsonl").read_text().splitlines()]
     assert [sample["response"]["tokens"] for sample in samples] == [16, 16, 16]
     assert all(sample["response"]["finish_reason"] == "length" for sample in samples)
