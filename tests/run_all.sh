@@ -41,6 +41,6 @@ step "unit, property and contract tests"
 OMP_NUM_THREADS=1 "$VENV/bin/python" -m pytest -m "not e2e" -n 2 --dist loadfile --durations=10
 if [[ ${1:-} != --fast ]]; then
     step "end-to-end training runs, two at a time"
-    "$VENV/bin/python" -m pytest -m e2e -n 2 --dist loadgroup --durations=0 tests/e2e
+    "$VENV/bin/python" -m pytest -m e2e -n 2 --dist loadfile --durations=0 tests/e2e
 fi
 step "all passed"

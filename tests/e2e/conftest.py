@@ -14,8 +14,8 @@
 """Real runs of the tiny demo: one prepared model for all tests, and a way to start a run and read what it left.
 
 Most of a short run is processes that start one after another, so two runs side by side take little longer than one:
-``pytest -n 2 --dist loadgroup``. The tests that use the reference run are a group and stay together. A run takes 7 GiB
-of memory and one on two ranks twice that, so a run takes one of two slots, and one on two ranks takes both.
+``pytest -n 2 --dist loadfile``. What several tests need is made by the first that asks. A run takes 7 GiB of memory and
+one on two ranks twice that, so a run takes one of two slots, and one on two ranks takes both.
 """
 
 import contextlib
@@ -38,7 +38,6 @@ ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 4
 SLOTS = 2
-REFERENCE_GROUP = pytest.mark.xdist_group("reference")
 
 
 @dataclass(frozen=True)
@@ -169,10 +168,10 @@ def run_demo(start_demo, slots):
 
 
 @pytest.fixture(scope="session")
-def cached_rollouts(tmp_path_factory) -> list[str]:
+def cached_rollouts(common) -> list[str]:
     """Overrides that cache a run's rollouts of step 1, or replay them in a later run."""
     return [
-        f"skip.rollout_tq.dump_dir={tmp_path_factory.mktemp('rollout_cache')}",
+        f"skip.rollout_tq.dump_dir={common / 'rollout_cache'}",
         # verl files the cache under the experiment's name, so all runs need the same one.
         "trainer.experiment_name=replayed",
         "skip.rollout_tq.enable=True",
@@ -182,6 +181,11 @@ def cached_rollouts(tmp_path_factory) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def reference(run_demo, cached_rollouts, tmp_path_factory) -> Run:
+def reference(run_demo, cached_rollouts, common) -> Run:
     """An uninterrupted CARE run."""
-    return run_demo(tmp_path_factory.mktemp("care"), *cached_rollouts, STEPS=str(REFERENCE_STEPS))
+    folder = common / "reference"
+    with FileLock(common / "reference.lock"):
+        # The report is the last that a run writes.
+        if (folder / "report.json").exists():
+            return Run(folder)
+        return run_demo(folder, *cached_rollouts, STEPS=str(REFERENCE_STEPS))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500), pytest.mark.xdist_group("recipe")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).parents[2]
 LESSONS, BATCH = 1920, 32
 SMALL = f"--lessons {LESSONS} --train 64 --val 64 --test 128"

@@ -19,9 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import REFERENCE_GROUP
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800), REFERENCE_GROUP]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def test_warm_started_model_has_something_to_learn(tiny_data):
