@@ -28,6 +28,7 @@ export VENV=${VENV:-$ROOT/.venv}
 export LMMS_VENV=${LMMS_VENV:-$ROOT/.venv-lmms}
 export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH}
 if [[ ! -x $VENV/bin/python ]]; then
+  [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Evaluate/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
   echo "no environment in $VENV; run examples/setup.sh first, or set VENV=..." >&2
   exit 2
 fi

@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-tokens", type=int, default=4096, help="longest response (default: %(default)s)")
     add("--concurrency", type=int, default=64, help="questions under way at once (default: %(default)s)")
     add("--endpoint", help="a running OpenAI-compatible server, with /v1, that serves the model as 'policy'")
-    add("--lmms-python", type=Path, required=True, help="Python of lmms-eval's environment; evaluate.sh knows it")
+    add("--lmms-python", type=Path, required=True, help=argparse.SUPPRESS)
     add("--vllm-args", nargs=argparse.REMAINDER, default=[], help="all that follows goes to vllm serve")
     return parser
 

@@ -33,8 +33,7 @@ from recipe.evaluation.tiny_sets import ROWS, write
 from recipe.tiny.models import build
 from recipe.tiny.tokenizer import train_tokenizer
 
-# One group: both need the environment that the first one makes.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("evaluate")]
+pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 
