@@ -59,9 +59,17 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_namespace_packages(
-        include=["recipe.care*", "recipe.cold_start*", "recipe.release*", "recipe.tiny*", "verl_ext*", "data_prep*"]
+        include=[
+            "recipe.care*",
+            "recipe.cold_start*",
+            "recipe.evaluation*",
+            "recipe.release*",
+            "recipe.tiny*",
+            "verl_ext*",
+            "data_prep*",
+        ]
     ),
-    package_data={"verl_ext": ["config/*.yaml"], "recipe.care": ["py.typed"]},
+    package_data={"verl_ext": ["config/*.yaml"], "recipe.care": ["py.typed"], "recipe.evaluation": ["*.txt"]},
     install_requires=CORE,
     extras_require={"cpu": [*CPU, *PLOT], "gpu": GPU, "flash": FLASH, "test": TEST, "dev": DEV},
     entry_points={"verl.plugins": ["care = verl_ext.plugin"]},

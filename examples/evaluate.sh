@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Evaluate a model on MathVista, MathVerse, MATH-Vision, MMMU and MMMU-Pro: greedy, no LLM judge; compare two models.
+#
+#   bash examples/evaluate.sh Qwen/Qwen2.5-VL-7B-Instruct --out runs/evaluation/base
+#   bash examples/evaluate.sh runs/my_run/model --out runs/evaluation/care --against runs/evaluation/base
+#   bash examples/evaluate.sh MODEL --out OUT --datasets snapshots     # no hub: <owner>/<name> in it for each set
+#   bash examples/evaluate.sh MODEL --out OUT --vllm-args --data-parallel-size 8    # several GPUs; comes last
+#
+# An interrupted evaluation goes on with the same command. Everything else: --help; docs/evaluation.md.
+# Variables: VENV (.venv, made by examples/setup.sh), LMMS_VENV (.venv-lmms, made here).
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export VENV=${VENV:-$ROOT/.venv}
+export LMMS_VENV=${LMMS_VENV:-$ROOT/.venv-lmms}
+export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH}
+if [[ ! -x $VENV/bin/python ]]; then
+  [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Evaluate/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+  echo "no environment in $VENV; run examples/setup.sh first, or set VENV=..." >&2
+  exit 2
+fi
+[[ ${1:-} =~ ^(-h|--help)?$ ]] || bash "$ROOT/examples/setup_lmms.sh"
+exec "$VENV/bin/python" -m recipe.evaluation.run --lmms-python "$LMMS_VENV/bin/python" "$@"

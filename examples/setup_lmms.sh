@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+# Make the environment that lmms-eval runs in, beside the project's own.
+#
+#   bash examples/setup_lmms.sh
+#
+# lmms-eval 0.7.3 cannot share the project's environment: it pins av and wandb to other versions. This one holds lmms-eval
+# and what its six tasks import, under 100 MB, and sees the packages of the project's environment (torch, datasets, math-verify)
+# behind its own. Variables: VENV (.venv, made by examples/setup.sh), LMMS_VENV (.venv-lmms). Safe to run again.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VENV=${VENV:-$ROOT/.venv}
+LMMS_VENV=${LMMS_VENV:-$ROOT/.venv-lmms}
+REQUIREMENTS=$ROOT/recipe/evaluation/lmms_requirements.txt
+
+say() { printf '[setup %4ds] %s\n' "$SECONDS" "$*"; }
+die() { printf '[setup] %s\n' "$*" >&2; exit 1; }
+[[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Make/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+[[ -x $VENV/bin/python ]] || die "no environment in $VENV; run examples/setup.sh first, or set VENV=..."
+
+packages=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+stamp="$LMMS_VENV/.care-setup"
+wanted="$(cksum <"$REQUIREMENTS") $("$VENV/bin/python" --version) $packages"
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
+  say "$LMMS_VENV is up to date"
+  exit 0
+fi
+
+say "making $LMMS_VENV"
+"$VENV/bin/python" -m venv --clear "$LMMS_VENV"
+"$LMMS_VENV/bin/python" -m pip --disable-pip-version-check install --quiet --no-deps -r "$REQUIREMENTS" ||
+  die "could not install lmms-eval; it needs a reachable Python package index"
+own=$("$LMMS_VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+# After its own packages, so that these come first; with the .pth files in it, so that editable installs work too.
+printf 'import site; site.addsitedir(%s)\n' "'$packages'" >"$own/care_environment.pth"
+printf '%s' "$wanted" >"$stamp"
+say "done: $LMMS_VENV"

