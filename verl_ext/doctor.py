@@ -162,7 +162,7 @@ def _examine_in_ray() -> Report:
     def remote_report() -> Report:
         return examine("Ray worker")
 
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         return ray.get(remote_report.remote())
     finally:

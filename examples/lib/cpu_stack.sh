@@ -31,6 +31,8 @@ if ((NNODES > 1)); then
     CPU_RAY=(+ray_kwargs.ray_init.address="${RAY_ADDRESS:-auto}")
 else
     CPU_RAY=(
+        # Without it Ray joins a cluster that `ray start` left its address of on this machine, and fails.
+        +ray_kwargs.ray_init.address=local
         ray_kwargs.ray_init.num_cpus=32
         +ray_kwargs.ray_init.num_gpus="$RANKS"
         +ray_kwargs.ray_init.include_dashboard=False
