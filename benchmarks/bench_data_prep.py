@@ -29,6 +29,7 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,7 +79,7 @@ def _padded(jpeg: bytes, wanted: int, rng: random.Random) -> bytes:
     return jpeg[:2] + comments + jpeg[2:]
 
 
-def make_virl(folder: Path, size: Size) -> Path:
+def make_virl(folder: Path, size: Size) -> list[str]:
     """ViRL39K's two files: a mix of numbers, choices, formulas and spoilt golds."""
     pictures = make_pictures(size)
     kinds = [(r"\boxed{%d}", "<image>How long is AB?"), (r"\boxed{B}", "<image>Which?\n(A) 1 (B) %d (C) 3 (D) 4")]
@@ -96,10 +97,10 @@ def make_virl(folder: Path, size: Size) -> Path:
             row = {"question": question, "answer": answer, "qid": str(n), "image": [name], "category": "(GradeSchool)"}
             rows.append(row | {"source": "K12", "PassRate_32BTrained": 1.0, "PassRate_7BBase": -1.0})
     pq.write_table(pa.Table.from_pylist(rows), folder / "39Krelease.parquet")
-    return folder
+    return ["--input", str(folder)]
 
 
-def make_charts(folder: Path, size: Size) -> Path:
+def make_charts(folder: Path, size: Size) -> list[str]:
     """The hub's ChartQA, both halves."""
     schema = pa.schema(
         [("image", IMAGE), ("query", pa.string()), ("label", pa.list_(pa.string())), ("human_or_machine", pa.int64())]
@@ -117,10 +118,10 @@ def make_charts(folder: Path, size: Size) -> Path:
                 for n in range(begin, min(begin + BATCH, size.rows))
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema))
-    return folder
+    return ["--input", str(folder), "--half", "both"]
 
 
-def make_problems(folder: Path, size: Size) -> Path:
+def make_problems(folder: Path, size: Size) -> list[str]:
     """The original release of Geometry3K as a zip."""
     pictures = make_pictures(size)
     with zipfile.ZipFile(folder / "train.zip", "w") as archive:
@@ -130,13 +131,41 @@ def make_problems(folder: Path, size: Size) -> Path:
             problem |= {"precise_value": [float(n), 17.3205, 2.5, 7.0], "problem_type_goal": ["Length"]}
             archive.writestr(f"train/{n}/data.json", json.dumps(problem))
             archive.writestr(f"train/{n}/img_diagram.png", pictures[n % PICTURES])
-    return folder / "train.zip"
+    return ["--input", str(folder / "train.zip")]
 
 
-MAKERS: dict[str, tuple[Callable[[Path, Size], Path], list[str]]] = {
-    "virl39k": (make_virl, []),
-    "geometry3k": (make_problems, []),
-    "chartqa": (make_charts, ["--half", "both"]),
+def make_lessons(folder: Path, size: Size) -> list[str]:
+    """A JSON file of Vision-R1-cold, with rationales of about 2,000 characters, and its images as a zip."""
+    pictures = make_pictures(size)
+    records = []
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        for n in range(size.rows):
+            archive.writestr(f"{n}.jpg", pictures[n % PICTURES])
+            steps = " ".join(f"Step {step} of row {n} adds {step * 7} to the sum." for step in range(50))
+            said = f"<think>{steps}</think> <answer> Final Answer:{n} </answer>"
+            turns = [{"from": "human", "value": f"<image>What is the sum of row {n}?"}, {"from": "gpt", "value": said}]
+            records.append({"id": str(n), "image": f"{n}.jpg", "conversations": turns})
+    source = folder / "vision_r1_llava_cot_full.json"
+    source.write_text(json.dumps(records))
+    return ["--input", str(source), "--images", str(folder / "images.zip")]
+
+
+def make_converted(folder: Path, size: Size) -> list[str]:
+    """ViRL39K, converted: what ``mix`` reads."""
+    raw, out = folder / "raw", folder / "converted"
+    raw.mkdir()
+    converter = [sys.executable, "-m", "data_prep.virl39k", *make_virl(raw, size), "--output", str(out)]
+    subprocess.run(converter, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(raw)
+    return ["--input", *map(str, out.glob("*.parquet")), "--seed", "1"]
+
+
+MAKERS: dict[str, Callable[[Path, Size], list[str]]] = {
+    "virl39k": make_virl,
+    "geometry3k": make_problems,
+    "chartqa": make_charts,
+    "vision_r1_cold": make_lessons,
+    "mix": make_converted,
 }
 
 
@@ -150,12 +179,12 @@ def measure(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
-def commands(options: argparse.Namespace, given: Path, out: Path) -> Iterator[tuple[int, list[str]]]:
+def commands(options: argparse.Namespace, given: list[str], out: Path) -> Iterator[tuple[int, list[str]]]:
     """The empty run that shows what starting costs, and the real one."""
-    base = [sys.executable, "-m", f"data_prep.{options.dataset}", "--input", str(given)]
-    base += [*MAKERS[options.dataset][1], "--workers", str(options.workers)]
+    base = [sys.executable, "-m", f"data_prep.{options.dataset}", *given, "--workers", str(options.workers)]
     base += ["--model", options.model] if options.model else []
-    yield 1, [*base, "--output", str(out / "one"), "--limit", "1"]
+    if options.dataset != "mix":
+        yield 1, [*base, "--output", str(out / "one"), "--limit", "1"]
     yield options.rows, [*base, "--output", str(out / "all")]
 
 
@@ -173,7 +202,7 @@ def main() -> None:
     size = Size(options.rows, options.image_kb, options.side)
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         folder = Path(place)
-        given = MAKERS[options.dataset][0](folder, size)
+        given = MAKERS[options.dataset](folder, size)
         for rows, command in commands(options, given, folder / "out"):
             seconds, peak = measure(command)
             print(f"{options.dataset}, {rows:,} rows: {seconds:.1f} s, {rows / seconds:,.0f} rows/s, {peak:,.0f} MiB")

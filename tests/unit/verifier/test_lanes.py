@@ -179,7 +179,7 @@ def test_a_worker_that_cannot_import_the_parser_says_why(monkeypatch, tmp_path):
 
 def test_a_ray_actor():
     ray = pytest.importorskip("ray")
-    ray.init(num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False)
+    ray.init("local", num_cpus=1, include_dashboard=False, configure_logging=False, log_to_driver=False)
     try:
         scorer = ray.remote(compute_score)
         assert ray.get(scorer.remote(*RESPONSE_FOR_PARSER), timeout=120)["rule"] in SETTLED
