@@ -23,6 +23,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 export VENV=${VENV:-$ROOT/.venv}
+# Several processes share the cores here; examples/lib/cpu_stack.sh says why.
+export OMP_WAIT_POLICY=PASSIVE
 case "${1:-}" in
 "" | --fast) ;;
 *) sed -n '/^# Set up/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
