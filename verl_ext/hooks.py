@@ -34,8 +34,10 @@ HOOKS: dict[str, str] = {
     "verl.trainer.ppo.core_algos": "verl_ext.estimator:install",
     "verl.trainer.ppo.v1": "verl_ext.trainer:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.engine:install",
+    "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.weight_socket:install",
 }
-"""Module of verl -> function called with it after its import. All are inert unless ``care`` is chosen."""
+"""Module of verl -> function called with it after its import. Inert unless ``care`` is chosen, but for the last, which
+keeps runs on one machine apart."""
 
 CPU_HOOKS: dict[str, str] = {
     "verl.experimental.agent_loop.agent_loop": "verl_ext.cpu.image_features:install",
