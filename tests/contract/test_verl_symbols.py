@@ -94,7 +94,11 @@ def test_hooked_functions_exist():
     from verl.utils.config import validate_config
     from verl.utils.distributed import initialize_global_process_group, initialize_global_process_group_ray
     from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead, FSDPEngineWithValueHead
-    from verl.workers.rollout.vllm_rollout.bucketed_weight_transfer import BucketedWeightReceiver
+    from verl.workers.rollout.vllm_rollout.bucketed_weight_transfer import (
+        BucketedWeightReceiver,
+        BucketedWeightSender,
+    )
+    from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
 
     for method in (PPOTrainer._compute_old_log_prob, PPOTrainer._compute_advantage):
         assert list(inspect.signature(method).parameters) == ["self", "batch", "metrics"]
@@ -105,6 +109,10 @@ def test_hooked_functions_exist():
         "forward_only",
     ]
     assert list(inspect.signature(BucketedWeightReceiver.receive_weights).parameters) == ["self", "on_bucket_received"]
+    for end in (BucketedWeightSender, BucketedWeightReceiver):
+        assert list(inspect.signature(end.__init__).parameters)[:2] == ["self", "zmq_handle"]
+    # verl_ext.weight_socket gives these names to one run each.
+    assert "ipc:///tmp/rl-colocate-zmq-" in inspect.getsource(vLLMColocateWorkerExtension._get_zmq_handle)
     assert set(v1.trainer_base.TRAINER_REGISTRY) >= {"sync", "colocate_async", "separate_async"}
     assert callable(initialize_global_process_group) and callable(initialize_global_process_group_ray)
     assert issubclass(FSDPEngineWithValueHead, FSDPEngineWithLMHead)
