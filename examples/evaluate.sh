@@ -20,7 +20,8 @@
 #   bash examples/evaluate.sh MODEL --out OUT --vllm-args --data-parallel-size 8    # several GPUs; comes last
 #
 # An interrupted evaluation goes on with the same command. Everything else: --help; docs/evaluation.md.
-# Variables: VENV (.venv, made by examples/setup.sh), LMMS_VENV (.venv-lmms, made here).
+# Variables: VENV (.venv, made by examples/setup.sh), LMMS_VENV (.venv-lmms, made here), DRY_RUN (0: with 1 it says what
+# would be asked, and needs neither GPU nor model).
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -32,5 +33,9 @@ if [[ ! -x $VENV/bin/python ]]; then
   echo "no environment in $VENV; run examples/setup.sh first, or set VENV=..." >&2
   exit 2
 fi
-[[ ${1:-} =~ ^(-h|--help)?$ ]] || bash "$ROOT/examples/setup_lmms.sh"
+if [[ ${DRY_RUN:-0} == 1 ]]; then
+  set -- --dry-run "$@"
+elif [[ ! ${1:-} =~ ^(-h|--help)?$ ]]; then
+  bash "$ROOT/examples/setup_lmms.sh"
+fi
 exec "$VENV/bin/python" -m recipe.evaluation.run --lmms-python "$LMMS_VENV/bin/python" "$@"

@@ -21,7 +21,7 @@
 # verl's own model merger does the work, for any number of ranks; a LoRA adapter is folded into the weights. What follows
 # the two folders goes to `python -m recipe.release.check` (--help). OUT appears when it is complete and checked; one made
 # here before is replaced. Variables: PYTHON (python3), DTYPE (bfloat16, what verl's rollouts use on GPUs; float32 for
-# runs of the CPU stack, whose rollouts use that).
+# runs of the CPU stack, whose rollouts use that), DRY_RUN (0: with 1 it says what would be merged).
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -41,6 +41,10 @@ DRAFT=$OUT.unfinished
 export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH}
 
 SHARDS=$("$PYTHON" -m recipe.release.checkpoint "$FROM")
+if [[ ${DRY_RUN:-0} == 1 ]]; then
+    echo "would merge $SHARDS into $OUT in $DTYPE, and check it"
+    exit 0
+fi
 rm -rf "$DRAFT"
 "$PYTHON" -m verl.model_merger merge --backend fsdp --local_dir "$SHARDS" --target_dir "$DRAFT"
 if [[ -d $DRAFT/lora_adapter || $DTYPE != bfloat16 ]]; then

@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -38,7 +39,7 @@ from recipe.cold_start.evaluate import identity
 from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, Benchmark, find_benchmarks, locate
 from recipe.evaluation.report import as_json, describe, describe_difference, read_evaluation
 from recipe.evaluation.scores import score_benchmark, summarise
-from recipe.evaluation.server import SERVED_AS, Serving, served
+from recipe.evaluation.server import SERVED_AS, Serving, command, served
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,16 +94,16 @@ def ask(benchmarks: Sequence[Benchmark], endpoint: str, options: argparse.Namesp
     Raises:
         RuntimeError: It failed.
     """
-    command = [str(options.lmms_python), "-m", "recipe.evaluation.lmms_run", "--endpoint", endpoint]
-    command += ["--model", SERVED_AS, "--out", str(options.out), "--max-tokens", str(options.max_tokens)]
-    command += ["--concurrency", str(options.concurrency)]
-    command += ["--datasets", str(options.datasets)] if options.datasets else []
-    command += ["--limit", str(options.limit)] if options.limit else []
-    command += ["--ban-tokens", *map(str, tokens)] if tokens else []
-    command += ["--benchmarks", *(benchmark.name for benchmark in benchmarks)]
+    asking = [str(options.lmms_python), "-m", "recipe.evaluation.lmms_run", "--endpoint", endpoint]
+    asking += ["--model", SERVED_AS, "--out", str(options.out), "--max-tokens", str(options.max_tokens)]
+    asking += ["--concurrency", str(options.concurrency)]
+    asking += ["--datasets", str(options.datasets)] if options.datasets else []
+    asking += ["--limit", str(options.limit)] if options.limit else []
+    asking += ["--ban-tokens", *map(str, tokens)] if tokens else []
+    asking += ["--benchmarks", *(benchmark.name for benchmark in benchmarks)]
     path = options.out / "lmms_eval.log"
     with path.open("w") as log:
-        status = subprocess.run(command, stderr=log, env=environment(options), check=False)
+        status = subprocess.run(asking, stderr=log, env=environment(options), check=False)
     if status.returncode:
         end = "\n".join(path.read_text(errors="replace").splitlines()[-20:])
         raise RuntimeError(f"lmms-eval stopped; the end of {path}:\n{end}")
@@ -142,6 +143,19 @@ def evaluate(options: argparse.Namespace) -> None:
     report(options.out, options.against)
 
 
+def describe_plan(options: argparse.Namespace) -> str:
+    """What would be asked, and of whom."""
+    serving = Serving(options.model, options.out / "server.log", options.vllm_args)
+    lines = [f"model           {options.model}"]
+    lines += [f"server          {options.endpoint or shlex.join(command(serving, 0)[1:])}"]
+    lines += [f"responses       greedy, at most {options.max_tokens} tokens, {options.concurrency} at once"]
+    lines += [f"out             {options.out}{f', compared with {options.against}' if options.against else ''}"]
+    for benchmark in find_benchmarks(options.benchmarks):
+        asked = min(benchmark.questions, options.limit or benchmark.questions)
+        lines.append(f"{benchmark.title:<15} {asked:>5} questions of {locate(benchmark, options.datasets)}")
+    return "\n".join(lines)
+
+
 def report(out: Path, against: Path | None) -> None:
     """Write ``report.md`` and ``report.json``, and print the former."""
     evaluation = read_evaluation(out)
@@ -167,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-tokens", type=int, default=4096, help="longest response (default: %(default)s)")
     add("--concurrency", type=int, default=64, help="questions under way at once (default: %(default)s)")
     add("--endpoint", help="a running OpenAI-compatible server, with /v1, that serves the model as 'policy'")
+    add("--dry-run", action="store_true", help="say what would be asked, and of whom (also: DRY_RUN=1)")
     add("--lmms-python", type=Path, required=True, help=argparse.SUPPRESS)
     add("--vllm-args", nargs=argparse.REMAINDER, default=[], help="all that follows goes to vllm serve")
     return parser
@@ -178,7 +193,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A scheduler's SIGTERM should unwind like Ctrl-C, so that the server is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        evaluate(options)
+        if options.dry_run:
+            print(f"{describe_plan(options)}\nThe command is valid.")
+        else:
+            evaluate(options)
     except (FileNotFoundError, RuntimeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

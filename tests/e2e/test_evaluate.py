@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Evaluation with the real lmms-eval: canned responses with golden scores, and a tiny model behind a real vLLM."""
+"""Evaluation with the real lmms-eval: canned responses with golden scores. test_recipe.py has a model behind vLLM."""
 
 import base64
 import io
@@ -29,9 +29,7 @@ from PIL import Image
 from recipe.evaluation.benchmarks import BENCHMARKS
 from recipe.evaluation.report import read_evaluation
 from recipe.evaluation.run import main
-from recipe.evaluation.tiny_sets import ROWS, write
-from recipe.tiny.models import build
-from recipe.tiny.tokenizer import train_tokenizer
+from recipe.evaluation.tiny_sets import write
 
 pytestmark = pytest.mark.e2e
 
@@ -191,17 +189,3 @@ def test_canned_responses_get_their_golden_scores(lmms_python, sets, tmp_path, c
     assert report["macro"]["lmms_eval"] == pytest.approx((3 / 4 + 1 + 1 / 3 + 0 + 2 / 3 + 1 / 2) / 6)
     shuffled = next(parts for parts in asked if "Which picture is blue?" in parts[0])
     assert shuffled == ["Which picture is blue?\nA.", "#0000ff", "B.", "#ff0000", "C.", "#008000"]
-
-
-def test_a_tiny_model_behind_vllm(lmms_python, sets, tmp_path):
-    texts = [f"{row.get('question', '')} {row.get('options', '')}" for row in ROWS["mmmu"]]
-    build("qwen2_5_vl", tmp_path / "model", 0, train_tokenizer(texts))
-    out = tmp_path / "out"
-    script = ["bash", ROOT / "examples" / "evaluate.sh", tmp_path / "model", "--out", out]
-    command = [*map(str, script), "--datasets", str(sets), "--max-tokens", "16"]
-    subprocess.run(command, check=True, env=variables(), timeout=500)
-    samples = [json.loads(line) for line in (out / "mmmu" / "samples.jsonl").read_text().splitlines()]
-    assert [sample["response"]["tokens"] for sample in samples] == [16, 16, 16]
-    assert all(sample["response"]["finish_reason"] == "length" for sample in samples)
-    asked = json.loads((out / "basis.json").read_text())["asked"]
-    assert asked["lmms_eval"] == "0.7.3" and asked["max_tokens"] == 16

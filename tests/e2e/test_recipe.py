@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""From an untrained model to a described one: cold start, CARE, merge, check, card, by the documented commands."""
+"""The whole recipe, tiny, by the documented commands: cold start, CARE, merge, evaluation, table, model card."""
 
 import json
 import os
@@ -20,6 +20,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from recipe.evaluation.benchmarks import BENCHMARKS
+from recipe.evaluation.report import read_evaluation
+from recipe.evaluation.tiny_sets import ROWS, write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).parents[2]
@@ -67,6 +71,19 @@ def care(folder, cold, slots) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def evaluated(folder, cold, care) -> tuple[Path, Path]:
+    """Both models on the six benchmarks, in small: real vLLM, real lmms-eval; the second compared with the first."""
+    sets, outs = folder / "sets", (folder / "benchmarks" / "cold_start", folder / "benchmarks" / "care")
+    write(sets)
+    settings = ["--datasets", str(sets), "--max-tokens", "48"]
+    own_cache = {"HF_DATASETS_CACHE": str(folder / "cache")}
+    script = ["bash", "examples/evaluate.sh"]
+    call(*script, str(cold / "model"), "--out", str(outs[0]), *settings, **own_cache)
+    call(*script, str(care / "model"), "--out", str(outs[1]), "--against", str(outs[0]), *settings, **own_cache)
+    return outs
+
+
 def scores(run: Path, name: str) -> dict:
     return json.loads((run / f"{name}.json").read_text())
 
@@ -100,6 +117,22 @@ def test_merged_models_are_the_trainers(cold, care):
     assert check["step"] == 2 and check["outputs"]["merged"]["prompts"] == 64
     # Only the kernels differ, vLLM's and transformers'.
     assert check["outputs"]["merged"]["identical"] > 0.97
+
+
+def test_both_models_are_evaluated_and_compared(evaluated):
+    for out in evaluated:
+        found = read_evaluation(out)
+        for name, rows in ROWS.items():
+            assert len(found.scores[name]) == len(rows)
+            assert all(0 < one.tokens <= 48 for one in found.scores[name])
+        basis = json.loads((out / "basis.json").read_text())
+        assert basis["asked"]["lmms_eval"] == "0.7.3" and basis["asked"]["max_tokens"] == 48
+    assert len({json.loads((out / "basis.json").read_text())["weights"] for out in evaluated}) == 2
+    table = (evaluated[1] / "report.md").read_text()
+    for part in (*(benchmark.title for benchmark in BENCHMARKS.values()), "Qwen2.5-VL-7B + CARE", "50.57"):
+        assert part in table, part
+    # The differences, with their intervals, follow in the second report only.
+    assert len(table) > len((evaluated[0] / "report.md").read_text())
 
 
 def test_card_tells_the_whole_story(folder, cold, care):

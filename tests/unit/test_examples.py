@@ -14,6 +14,7 @@
 """The scripts resolve to the paper's settings, pass arguments on, and stop at once where something is missing."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,31 @@ def test_dry_run_validates_the_papers_settings():
     assert "4 node(s) x 8 cuda" in out
     assert "CareConfig(k=4, m=6, neg_scale=0.5" in out and "gamma_pos=0.005" in out and "delta=0.1" in out
     assert "\n7\n" in out
+
+
+def _full_scale_commands() -> list[str]:
+    """The scripts that the documentation has users start, as they stand there.
+
+    Tiny ones run in the end-to-end tests; a merge needs a checkpoint, and a set-up the network.
+    """
+    commands = set()
+    for page in ("recipe", "evaluation", "scaling"):
+        text = (ROOT / "docs" / f"{page}.md").read_text().replace("\\\n", " ")
+        for line in text.splitlines():
+            command = " ".join(line.partition("  # ")[0].split())
+            if re.match(r"([A-Z_]+=\S+ )*(bash|sbatch) .*examples/", command):
+                commands.add(command)
+    return sorted(one for one in commands if not re.search(r"tiny|setup|merge_checkpoint|--datasets", one))
+
+
+@pytest.mark.parametrize("command", _full_scale_commands())
+def test_documented_command_resolves(command):
+    # Slurm's options are Slurm's.
+    command = re.sub(r"^sbatch (--\S+ )*", "bash ", command)
+    variables = {**os.environ, "PYTHON": sys.executable, "VENV": sys.prefix, "DRY_RUN": "1"}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=200, env=variables, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert " is valid." in done.stdout
 
 
 def test_bad_setting_fails_the_dry_run():
