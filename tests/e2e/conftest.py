@@ -14,8 +14,9 @@
 """Real runs of the tiny demo: one prepared model for all tests, and a way to start a run and read what it left.
 
 Most of a short run is processes that start one after another, so two runs side by side take little longer than one:
-``pytest -n 2 --dist loadfile``, which begins with the files of most tests. What several tests need is made by the first that asks. A run takes 7 GiB of memory and
-one on two ranks twice that, so a run takes one of two slots, and one on two ranks takes both.
+``pytest -n 2 --dist loadfile``, which begins with the files of most tests. What several tests need is made by the first
+that asks. A run takes 7 GiB of memory and one on two ranks twice that, so a run takes one of two slots, and one on two
+ranks takes both.
 """
 
 import contextlib

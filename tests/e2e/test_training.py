@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""CARE through stock ``verl.trainer.main_ppo`` on the CPU (Ray, TransferQueue, FSDP2, vLLM), and what a run survives."""
+"""CARE through stock ``verl.trainer.main_ppo`` on the CPU: Ray, TransferQueue, FSDP2, vLLM. And what a run survives."""
 
 import json
 import os
