@@ -14,7 +14,7 @@
 # limitations under the License.
 # Set up the test environment and run everything: lint, types, unit, property and contract tests, and real training.
 #
-#   bash tests/run_all.sh            # all of it, from nothing; about 25 minutes on 2 cores
+#   bash tests/run_all.sh            # all of it, from nothing; about half an hour on 2 cores
 #   bash tests/run_all.sh --fast     # without the end-to-end runs
 #
 # Variables: VENV (.venv), PYTHON (python3).
@@ -24,7 +24,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 export VENV=${VENV:-$ROOT/.venv}
 # Several processes share the cores here; examples/lib/cpu_stack.sh says why.
-export OMP_WAIT_POLICY=PASSIVE
+export GOMP_SPINCOUNT=1000
 case "${1:-}" in
 "" | --fast) ;;
 *) sed -n '/^# Set up/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;

@@ -16,8 +16,9 @@
 
 # One thread per process: the run has about ten processes on however many cores there are.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-# The actor has more. A thread that spins while it waits for one that has no core costs several times the work itself.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
+# The actor has more. A thread that spins for long while it waits for one that has no core costs several times the work
+# itself; one that sleeps at once loses a fifth where there are cores enough.
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}
 export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}
 export VLLM_CPU_OMP_THREADS_BIND=${VLLM_CPU_OMP_THREADS_BIND:-nobind}
