@@ -83,7 +83,7 @@ if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run_sft "${ARGUMENTS[@]}"
 fi
 "$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --model "$MODEL_PATH" --data "$TRAIN_FILES"
-"$PYTHON" -m recipe.release.record "$OUT_DIR"
+"$PYTHON" -m verl_ext.record "$OUT_DIR"
 export TENSORBOARD_DIR=${TENSORBOARD_DIR:-$OUT_DIR/tensorboard}
 # verl starts the file anew at every start.
 export VERL_FILE_LOGGER_PATH=$OUT_DIR/metrics-$(($(find "$OUT_DIR" -maxdepth 1 -name 'metrics-*.jsonl' | wc -l) + 1)).jsonl

@@ -98,5 +98,5 @@ if [[ $MODEL == "$DATA_DIR/model" ]]; then
     read -ra PREPARATION <<<"${PREPARATION:-}"
     "$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
 fi
-"$PYTHON" -m recipe.release.record "$RUN_DIR"
+"$PYTHON" -m verl_ext.record "$RUN_DIR"
 exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$METHOD" -- "${ARGUMENTS[@]}"

@@ -84,7 +84,7 @@ fi
 cd "$ROOT"
 read -ra PREPARATION <<<"${PREPARATION:-}"
 "$PYTHON" -m recipe.cold_start.prepare_tiny --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
-"$PYTHON" -m recipe.release.record "$RUN_DIR"
+"$PYTHON" -m verl_ext.record "$RUN_DIR"
 evaluate() {
     "$PYTHON" -m recipe.cold_start.evaluate --model "$1" --data "$DATA_DIR/data/test.parquet" --out "$RUN_DIR/$2.json" \
         --max-tokens 40 --batch-size 128

@@ -31,13 +31,19 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareError
 
 
-def compose(overrides: Sequence[str], *, resolve: bool = True) -> DictConfig:
-    """The configuration ``main_ppo`` would run with, fully resolved unless ``resolve`` is false."""
+def compose(overrides: Sequence[str], *, trainer: str = "ppo_trainer", resolve: bool = True) -> DictConfig:
+    """The configuration a verl trainer would run with, fully resolved unless ``resolve`` is false.
+
+    Args:
+        overrides: As on the command line.
+        trainer: Verl's name of the trainer's configuration; ``ppo_trainer`` is ``main_ppo``'s.
+        resolve: Whether to replace interpolations by their values.
+    """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_module
 
     with initialize_config_module("verl.trainer.config", version_base=None):
-        config = hydra_compose("ppo_trainer", overrides=list(overrides))
+        config = hydra_compose(trainer, overrides=list(overrides))
     if resolve:
         OmegaConf.resolve(config)
     return config

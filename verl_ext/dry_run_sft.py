@@ -21,19 +21,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-
-def compose(overrides: Sequence[str]) -> DictConfig:
-    """The configuration the SFT trainer would run with, fully resolved."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_module
-
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        config = hydra_compose("sft_trainer_engine", overrides=list(overrides))
-    OmegaConf.resolve(config)
-    return config
+from verl_ext.dry_run import compose
 
 
 def validate(config: DictConfig) -> None:
@@ -86,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     overrides = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        config = compose(overrides)
+        config = compose(overrides, trainer="sft_trainer_engine")
         validate(config)
     except (OmegaConfBaseException, ValueError, AssertionError) as error:
         print(f"invalid: {error}", file=sys.stderr)

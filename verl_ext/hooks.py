@@ -13,7 +13,7 @@
 # limitations under the License.
 """Post-import hooks: which verl (or vLLM) module, once imported by somebody, gets which small adaptation.
 
-This table is the whole of what the plugin does to verl. A hook that fails is logged at WARNING with its cause and kept
+These tables are the whole of what the plugin does to verl. A hook that fails is logged at WARNING with its cause and kept
 in ``FAILURES``: the run goes on if it does not choose ``care``, and stops with that cause if it does.
 """
 
@@ -34,10 +34,13 @@ HOOKS: dict[str, str] = {
     "verl.trainer.ppo.core_algos": "verl_ext.estimator:install",
     "verl.trainer.ppo.v1": "verl_ext.trainer:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.engine:install",
+}
+"""Module of verl -> function called with it after its import. Inert unless ``care`` is chosen."""
+
+EVERY_RUN_HOOKS: dict[str, str] = {
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.weight_socket:install",
 }
-"""Module of verl -> function called with it after its import. Inert unless ``care`` is chosen, but for the last, which
-keeps runs on one machine apart."""
+"""The same, but at work whatever is chosen: a run without it could take another run's weights."""
 
 CPU_HOOKS: dict[str, str] = {
     "verl.experimental.agent_loop.agent_loop": "verl_ext.cpu.image_features:install",
@@ -47,7 +50,6 @@ CPU_HOOKS: dict[str, str] = {
     "verl.utils.distributed": "verl_ext.cpu.process_group:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.cpu.engines:install",
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.cpu.weight_sync:install",
-    "vllm.distributed.device_communicators.shm_broadcast": "verl_ext.cpu.idle_waiting:install",
     "vllm.model_executor.layers.utils": "verl_ext.cpu.vllm_linear:install",
     "vllm.multimodal.processing.processor": "verl_ext.cpu.vllm_cached_images:install",
 }
@@ -65,7 +67,7 @@ def arm() -> None:
     """Arm every hook that applies to this process, once."""
     if ARMED:
         return
-    tables = [HOOKS]
+    tables = [HOOKS, EVERY_RUN_HOOKS]
     if runs_without_accelerator():
         from verl_ext.cpu import prepare_process
 

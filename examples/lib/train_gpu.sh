@@ -98,5 +98,5 @@ if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
 fi
 "$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --model "$MODEL_PATH" --data "$TRAIN_FILES" "$VAL_FILES"
-"$PYTHON" -m recipe.release.record "$OUT_DIR"
+"$PYTHON" -m verl_ext.record "$OUT_DIR"
 exec "$PYTHON" -m verl.trainer.main_ppo "${ARGUMENTS[@]}"

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from data_prep.manifest import manifest_path
 from recipe.care.config import CareConfig
-from recipe.release.record import RECORD, Attempt, read_attempts
+from verl_ext.record import RECORD, Attempt, read_attempts
 
 CONFIG = Path("hydra/.hydra")
 """Where the scripts have Hydra keep the configuration of a run (``hydra.run.dir``)."""

@@ -70,6 +70,13 @@ class Step:
         return "  ".join(parts)
 
 
+def metrics_files(path: Path) -> list[Path]:
+    """The JSONL files of a run, oldest attempt first; ``path`` is a run folder or one such file."""
+    if not path.is_dir():
+        return [path]
+    return sorted(path.glob("metrics-*.jsonl"), key=lambda file: int(file.stem.removeprefix("metrics-")))
+
+
 def read_attempts(files: Sequence[Path]) -> list[Step]:
     """The steps of a run, in order; where attempts overlap the later one counts.
 

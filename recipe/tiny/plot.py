@@ -31,7 +31,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from recipe.tiny.metrics import Step, read_attempts
+from recipe.tiny.metrics import Step, metrics_files, read_attempts
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -138,13 +138,6 @@ def _draw_curve(axes: Axes, points: Sequence[tuple[int, float]], colour: str, da
     means = [sum(values[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(values))]
     axes.plot(numbers, values, dashes, color=colour, alpha=0.25, linewidth=1)
     axes.plot(numbers, means, dashes, color=colour, linewidth=2, marker="o" if len(means) == 1 else None)
-
-
-def metrics_files(path: Path) -> list[Path]:
-    """The JSONL files of a run, oldest attempt first; ``path`` is a run folder or one such file."""
-    if not path.is_dir():
-        return [path]
-    return sorted(path.glob("metrics-*.jsonl"), key=lambda file: int(file.stem.removeprefix("metrics-")))
 
 
 def _labelled_run(text: str) -> tuple[str, list[Path]]:

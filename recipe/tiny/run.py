@@ -36,7 +36,7 @@ from pathlib import Path
 
 import psutil
 
-from recipe.tiny.metrics import Step, read_attempts
+from recipe.tiny.metrics import Step, metrics_files, read_attempts
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.5
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(run_dir: Path, overrides: Sequence[str]) -> int:
-    attempt = len(list(run_dir.glob("metrics-*.jsonl"))) + 1
+    attempt = len(metrics_files(run_dir)) + 1
     metrics_file = run_dir / f"metrics-{attempt}.jsonl"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     # Not in the environment: a cluster that is there already would not pass it on.
@@ -145,7 +145,7 @@ def _stop_everything(trainer: subprocess.Popen[bytes]) -> None:
 def _report(run_dir: Path, label: str) -> None:
     from recipe.tiny.plot import plot_runs
 
-    files = sorted(run_dir.glob("metrics-*.jsonl"), key=lambda path: int(path.stem.split("-")[1]))
+    files = metrics_files(run_dir)
     steps = read_attempts(files)
     validated = [step for step in steps if step.val_accuracy is not None]
     plot_runs({label: files}, run_dir / "curves.png")

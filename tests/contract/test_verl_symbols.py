@@ -23,7 +23,7 @@ import pytest
 
 from recipe.care.loss_scale import LOSS_AGG_MODES
 from verl_ext.cpu.detect import runs_without_accelerator
-from verl_ext.hooks import CPU_HOOKS, HOOKS
+from verl_ext.hooks import CPU_HOOKS, EVERY_RUN_HOOKS, HOOKS
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = ("verl", "transfer_queue", "tensordict", "ray", "vllm")
@@ -78,7 +78,7 @@ def test_symbol_exists(module, name):
         importlib.import_module(f"{module}.{name}")
 
 
-@pytest.mark.parametrize("module", sorted({*HOOKS, *CPU_HOOKS}))
+@pytest.mark.parametrize("module", sorted({*HOOKS, *EVERY_RUN_HOOKS, *CPU_HOOKS}))
 def test_hooked_module_exists(module):
     importlib.import_module(module)
 
@@ -214,16 +214,6 @@ def test_replay_buffer_still_takes_its_interval():
     from verl_ext.cpu.polling import INTERVAL_S
 
     assert inspect.signature(ReplayBuffer.__init__).parameters["poll_interval"].default == INTERVAL_S
-
-
-@on_cpu
-def test_vllm_still_waits_through_the_function_we_replace():
-    import vllm.distributed.device_communicators.shm_broadcast as shm_broadcast
-
-    from verl_ext.cpu.idle_waiting import nap
-
-    assert shm_broadcast.sched_yield is nap
-    assert "sched_yield()" in inspect.getsource(shm_broadcast.SpinCondition.wait)
 
 
 def test_dataset_reads_what_the_recipe_writes():

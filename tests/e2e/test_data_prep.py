@@ -58,7 +58,10 @@ def mixture(tiny_data, tmp_path_factory) -> Path:
 
 
 def test_converted_data_trains(mixture, run_demo, tmp_path):
-    """The reward comes from the rules of each source; the tiny model is wrong throughout, so CARE rescues groups."""
+    """The reward comes from the rules of each source; the tiny model is wrong throughout, so CARE rescues groups.
+
+    It has nothing to repair, so this is also where CARE without repairs trains.
+    """
     run = run_demo(
         tmp_path,
         f"data.train_files={mixture}",
@@ -73,6 +76,7 @@ def test_converted_data_trains(mixture, run_demo, tmp_path):
         "actor_rollout_ref.rollout.max_model_len=1024",
         "trainer.test_freq=2",
         "trainer.save_freq=-1",
+        METHOD="care_no_rgr",
         STEPS="2",
     )
     validated = {name for name in run.steps()[0] if name.startswith("val-core/")}
@@ -83,6 +87,7 @@ def test_converted_data_trains(mixture, run_demo, tmp_path):
         assert data["training/rollout_actor_probs_pearson_corr"] > 0.999
         assert data["care/left_out/unverified"] == 0
         assert data["care/groups_invalid"] == 0
+        assert not any(name.startswith("care/rgr/") for name in data)
         shares = data["care/groups_mixed"] + data["care/groups_all_correct"] + data["care/groups_all_wrong"]
         assert shares == pytest.approx(1.0)
         assert data["actor/grad_norm"] > 0

@@ -11,7 +11,10 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The baselines that are not plain GRPO train on the real stack; GRPO and CARE do in the other files."""
+"""The baselines that are not plain GRPO train on the real stack.
+
+GRPO does in test_inert.py, CARE without repairs in test_data_prep.py and CARE in the others.
+"""
 
 from collections import defaultdict
 

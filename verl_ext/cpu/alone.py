@@ -34,6 +34,4 @@ def install_stock_engine(transformer_impl: ModuleType) -> None:
 
 hooks.HOOKS.clear()
 hooks.HOOKS["verl.workers.engine.fsdp.transformer_impl"] = f"{__name__}:install_stock_engine"
-# Not a workaround for the CPU, but a run without it could take another one's weights.
-hooks.HOOKS["verl.workers.rollout.vllm_rollout.bucketed_weight_transfer"] = "verl_ext.weight_socket:install"
 hooks.arm()

@@ -39,7 +39,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig
-from recipe.tiny.metrics import read_attempts
+from recipe.tiny.metrics import metrics_files, read_attempts
 from recipe.tiny.suite.results import Result, add_result, markdown, read_results, summarise
 from recipe.tiny.suite.signal import raw_advantages, read_rows, signal_of
 from recipe.tiny.suite.tables import TABLES, Method, Table
@@ -160,12 +160,11 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
             f"{name} stopped with status {run.returncode}, see {folder.parent / name}.log; start the same command "
             "again to go on from here."
         )
-    files = sorted(folder.glob("metrics-*.jsonl"), key=lambda path: int(path.stem.split("-")[1]))
     rows = [read_rows(dumps, step) for step in range(1, settings.steps + 1)]
     care = care_settings(method)
     k = care.k if care.equalize else None
     raw = raw_advantages(itertools.chain.from_iterable(rows), k=k, neg_scale=care.neg_scale)
-    signals, steps = [signal_of(one) for one in rows], read_attempts(files)
+    signals, steps = [signal_of(one) for one in rows], read_attempts(metrics_files(folder))
     result = summarise(method, seed, data, steps, signals, raw, prompts=PROMPTS, group=GROUP, commit=_commit())
     shutil.rmtree(folder / "checkpoints")
     return result

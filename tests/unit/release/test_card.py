@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 
 from recipe.release.card import main, without_folders
 from recipe.release.facts import read_data, read_scores, read_stage
-from recipe.release.record import main as record
+from verl_ext.record import main as record
 
 MANIFEST = {
     "parquet": "vision_r1_cold.parquet",

