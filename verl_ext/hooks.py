@@ -13,8 +13,8 @@
 # limitations under the License.
 """Post-import hooks: which verl (or vLLM) module, once imported by somebody, gets which small adaptation.
 
-These tables are the whole of what the plugin does to verl. A hook that fails is logged at WARNING with its cause and kept
-in ``FAILURES``: the run goes on if it does not choose ``care``, and stops with that cause if it does.
+These tables are the whole of what the plugin does to verl. A hook that fails is logged at WARNING with its cause and
+kept in ``FAILURES``: the run goes on if it does not choose ``care``, and stops with that cause if it does.
 """
 
 from __future__ import annotations

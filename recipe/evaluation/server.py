@@ -33,8 +33,18 @@ SERVED_AS = "policy"
 """The model's name on the server. lmms-eval and others read meaning into names (``o1``, ``gpt-5``), so it is fixed."""
 MOST_PICTURES = 16
 """Pictures a prompt may have; MMMU rows have up to seven, some mentioned twice."""
-ON_CPU = {"OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+ON_CPU = {
+    "OMP_NUM_THREADS": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+}
 """Variables of the runs without an accelerator, where the environment has none; docs/cpu.md says why."""
+FOR_CPU = (
+    *("--dtype", "float32", "--enforce-eager"),
+    *("--distributed-executor-backend", "vllm.v1.executor.uniproc_executor.UniProcExecutor"),
+)
+"""The same, arguments of ``vllm serve``."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +69,7 @@ def command(serving: Serving, port: int) -> list[str]:
         # Keeps pictures where they stand between the texts, whatever the detection makes of the chat template.
         *("--chat-template-content-format", "openai"),
         *("--limit-mm-per-prompt", f'{{"image": {MOST_PICTURES}}}'),
-        # float32 as in the runs without an accelerator, and nothing compiled for so short a life.
-        *([] if torch.cuda.is_available() else ["--dtype", "float32", "--enforce-eager"]),
+        *(() if torch.cuda.is_available() else FOR_CPU),
         *serving.extra,
     ]
 

@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import FileLock, Timeout
 
@@ -78,6 +79,14 @@ class Run:
         """CARE's log of a step."""
         path = self.folder / "rollouts" / "care" / f"{step}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def command_line(process: psutil.Process) -> str:
+    """What a process runs, also if it ends meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return "ended"
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,18 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The baselines that are not plain GRPO train on the real stack.
+"""The baselines that are not plain GRPO train on the real stack, and stop when the user says so.
 
-GRPO does in test_inert.py, CARE without repairs in test_data_prep.py and CARE in the others.
+GRPO trains in test_inert.py, CARE without repairs in test_data_prep.py and CARE in the others.
 """
 
+import signal
 from collections import defaultdict
 
+import psutil
 import pytest
+
+from tests.e2e.conftest import command_line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
@@ -26,8 +30,11 @@ QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save
 
 
 @pytest.mark.parametrize("method", ["dapo", "gspo"])
-def test_two_steps(method, run_demo, tmp_path):
-    run = run_demo(tmp_path, *QUIET, METHOD=method, STEPS="2")
+def test_two_steps_and_ctrl_c(method, start_demo, slots, tmp_path):
+    with slots():
+        process, run = start_demo(tmp_path, *QUIET, METHOD=method, STEPS="50")
+        run.wait_for(process, step=2)
+        _interrupt_and_look_around(process)
     for step in (1, 2):
         data = run.steps()[step]
         assert data["training/rollout_actor_probs_pearson_corr"] > 0.999
@@ -42,3 +49,14 @@ def test_two_steps(method, run_demo, tmp_path):
         assert mixed == 16 or method != "dapo"
     evicted = "training/filter_groups/evicted_samples"
     assert any(evicted in run.steps()[step] for step in (1, 2)) == (method == "dapo")
+
+
+def _interrupt_and_look_around(process) -> None:
+    started = {one: command_line(one) for one in psutil.Process(process.pid).children(recursive=True)}
+    assert any("ray::" in name for name in started.values()) and any("VLLM" in name for name in started.values())
+    # The model runs in the engine's process; vLLM takes this by the executor's name only.
+    assert not any("VLLM::Worker" in name for name in started.values())
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    _, alive = psutil.wait_procs(list(started), timeout=30)
+    assert not alive, f"left behind: {[started[one] for one in alive]}"

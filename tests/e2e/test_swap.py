@@ -96,13 +96,11 @@ def test_documented_command_line_accepts_the_swap(name):
 
 SMALL_DYNAMIC = [item.replace("24576", "4096") for item in DYNAMIC]
 TINY = {
-    "lora": [
+    # With a reference policy and verl's default loss aggregation, as the geometry example has them.
+    "LoRA, colocate_async": [
         *(item.replace("=64", "=8").replace("=32", "=16") for item in LORA),
         # As examples/lib/lora.sh has it.
         "actor_rollout_ref.model.exclude_modules=.*visual.*",
-    ],
-    # With a reference policy and verl's default loss aggregation, as the geometry example has them.
-    "colocate_async": [
         *SMALL_DYNAMIC,
         "trainer.v1.trainer_mode=colocate_async",
         "actor_rollout_ref.actor.use_kl_loss=True",

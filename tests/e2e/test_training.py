@@ -22,6 +22,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.conftest import command_line
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
@@ -115,31 +117,29 @@ def slot(slots):
 
 @pytest.mark.usefixtures("slot")
 def test_a_run_survives_what_happens_to_it(reference, start_demo, tmp_path):
-    """A worker dies, then everything is killed, then the user interrupts; the data order stays as if nothing had."""
+    """Everything is killed, and the data order stays as if nothing had; then a worker dies in the resumed run."""
     last = max(reference.steps())
     settings = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1"]
 
     process, run = start_demo(tmp_path, *settings, STEPS="50")
     run.wait_for(process, step=2)
-    _kill_a_rollout_worker(process, run)
-
-    process, run = start_demo(tmp_path, *settings, STEPS="50")
-    run.wait_for(process, step=3, attempt=2)
     _kill_nine(process)
 
     process, run = start_demo(tmp_path, *settings, STEPS="50")
-    run.wait_for(process, step=last, attempt=3)
-    for attempt, expected in ((2, 2), (3, 3)):
-        # The step before was saved; the latest may have been, while the test looked for its victims.
-        assert min(run.steps(attempt)) >= expected, f"attempt {attempt} did not resume"
+    run.wait_for(process, step=last, attempt=2)
+    # Step 1 was saved; step 2 may have been, while the test looked for its victims.
+    assert min(run.steps(2)) >= 2, "did not resume"
     for step in range(1, last + 1):
         assert run.prompts(step) == reference.prompts(step)
-    _interrupt_and_look_around(process)
+    _kill_a_rollout_worker(process, run)
+    saved = int((tmp_path / "checkpoints" / "latest_checkpointed_iteration.txt").read_text())
+    assert saved >= last - 1
+    assert (tmp_path / "checkpoints" / f"global_step_{saved}" / "data.pt").is_file()
 
 
 def _kill_a_rollout_worker(process, run) -> None:
     """Without CARE's watch verl waits forever for the rollouts and repairs the worker had begun."""
-    mine = {one: _name(one) for one in psutil.Process(process.pid).children(recursive=True)}
+    mine = {one: command_line(one) for one in psutil.Process(process.pid).children(recursive=True)}
     (worker,) = [one for one, name in mine.items() if "CareAgentLoopWorker" in name]
     worker.kill()
     output, _ = process.communicate(timeout=180)
@@ -152,7 +152,7 @@ def _kill_a_rollout_worker(process, run) -> None:
 def _kill_nine(process) -> None:
     mine = psutil.Process(process.pid).children(recursive=True)
     # The names first: once their parents are dead, processes vanish while one looks at them.
-    names = {one: _name(one) for one in [psutil.Process(process.pid), *mine]}
+    names = {one: command_line(one) for one in [psutil.Process(process.pid), *mine]}
     for victim, name in names.items():
         if "main_ppo" in name or "recipe.tiny.run" in name:
             os.kill(victim.pid, signal.SIGKILL)
@@ -161,19 +161,3 @@ def _kill_nine(process) -> None:
     assert all("Agent" in names[one] for one in alive), [names[one] for one in alive]
     for one in alive:
         one.kill()
-
-
-def _interrupt_and_look_around(process) -> None:
-    started = {one: _name(one) for one in psutil.Process(process.pid).children(recursive=True)}
-    assert any("ray::" in name for name in started.values()) and any("VLLM" in name for name in started.values())
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
-    _, alive = psutil.wait_procs(list(started), timeout=30)
-    assert not alive, f"left behind: {[started[one] for one in alive]}"
-
-
-def _name(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return "ended"
