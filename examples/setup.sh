@@ -66,12 +66,12 @@ install() {
   local what=$1
   shift
   say "installing $what"
-  pip install --quiet "$@" || die "could not install $what. It needs a reachable Python package index and $need_gb GB; \
+  pip install --quiet --no-compile "$@" || die "could not install $what. It needs a reachable Python package index and $need_gb GB; \
 the command was: pip install $*"
 }
 
 if [[ $STACK == cpu && $(uname -s) == Linux ]]; then
-  if pip install --quiet --no-deps "torch==$TORCH_CPU+cpu" 2>/dev/null; then
+  if pip install --quiet --no-compile --no-deps "torch==$TORCH_CPU+cpu" 2>/dev/null; then
     say "torch $TORCH_CPU (CPU build) installed from the configured index"
   else
     install "torch $TORCH_CPU (CPU build) from PyTorch's own index" --no-deps --retries 1 --timeout 15 \
@@ -84,6 +84,10 @@ if [[ $STACK == gpu ]]; then
   install "flash-attn, built against the torch just installed (needs nvcc; many minutes without a matching wheel)" \
     --no-build-isolation -e "$ROOT[gpu,flash]"
 fi
+
+# pip would do this file by file, on one core. Some packages carry files that are not meant to compile.
+say "compiling to bytecode"
+"$VENV/bin/python" -m compileall -q -j 0 "$VENV/lib" >/dev/null 2>&1 || true
 
 say "checking that verl, the plugin and the platform work together"
 # Optional engines of verl that are not installed would fill the screen with warnings.

@@ -60,6 +60,11 @@ NO_REPAIRS = _care("care without repairs", "care_no_rgr")
 CARE = _care("care")
 
 
+def _lighter(name: str, algorithm: str) -> Method:
+    """CARE's contrast alone: every correct rollout an anchor, every token trained, all-wrong groups left out."""
+    return _care(name, algorithm, anchor="multi", regions__enable=False, rescue__enable=False)
+
+
 def _one_by_one(name: str, title: str, **settings: tuple[object, ...]) -> Table:
     """CARE without repairs, and again with one setting changed at a time."""
     changed = (
@@ -74,6 +79,19 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         Table("main", "Methods", (GRPO, DAPO, GSPO, NO_REPAIRS, CARE)),
+        Table(
+            "lighter",
+            "What is left when CARE uses every correct rollout, every token, and no group without one",
+            (
+                GRPO,
+                NO_REPAIRS,
+                _care("all anchors", "care_no_rgr", anchor="multi"),
+                _care("all anchors, no regions", "care_no_rgr", anchor="multi", regions__enable=False),
+                _lighter("all anchors, no regions, no rescue", "care_no_rgr"),
+                _lighter("the same with repairs", "care"),
+                CARE,
+            ),
+        ),
         Table(
             "rgr",
             "What a repaired row trains, and which text a failed repair leaves",
