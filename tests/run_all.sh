@@ -14,7 +14,7 @@
 # limitations under the License.
 # Set up the test environment and run everything: lint, types, unit, property and contract tests, and real training.
 #
-#   bash tests/run_all.sh            # all of it, from nothing; about half an hour on 2 cores
+#   bash tests/run_all.sh            # all of it, from nothing; about 25 minutes on 2 cores
 #   bash tests/run_all.sh --fast     # without the end-to-end runs
 #
 # Variables: VENV (.venv), PYTHON (python3).

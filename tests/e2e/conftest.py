@@ -15,11 +15,9 @@
 
 Most of a short run is processes that start one after another, so two runs side by side take little longer than one:
 ``pytest -n 2 --dist loadfile``, which begins with the files of most tests. What several tests need is made by the first
-that asks. A run takes 7 GiB of memory and one on two ranks twice that, so a run takes one of two slots, and one on two
-ranks takes both.
+that asks. A run takes 6 GiB of memory and one on two ranks 10, so two at a time fit in 24 GiB.
 """
 
-import contextlib
 import functools
 import json
 import os
@@ -28,18 +26,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 4
-SLOTS = 2
 
 
 @dataclass(frozen=True)
@@ -97,32 +93,6 @@ def common(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def slots(common):
-    """Wait for a share of the machine, and keep it for a while."""
-    locks = [FileLock(common / f"slot-{number}.lock") for number in range(SLOTS)]
-
-    def take_one() -> FileLock:
-        while True:
-            for lock in locks:
-                with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=0)
-                    return lock
-            time.sleep(1)
-
-    @contextlib.contextmanager
-    def take(count: int = 1) -> Iterator[None]:
-        # All of them are taken in order, so that two who want all cannot wait for each other.
-        taken = [lock.acquire().lock for lock in locks] if count == SLOTS else [take_one()]
-        try:
-            yield
-        finally:
-            for lock in taken:
-                lock.release()
-
-    return take
-
-
-@pytest.fixture(scope="session")
 def tiny_data(common) -> Path:
     """Data and a warm-started model, made as the demo makes them, once."""
     out = common / "tiny_data"
@@ -163,13 +133,12 @@ def start_demo(tiny_data):
 
 
 @pytest.fixture(scope="session")
-def run_demo(start_demo, slots):
+def run_demo(start_demo):
     """Run the demo script to its end; fails with the end of the log if it does not succeed."""
 
     def run(folder: Path, *overrides: str, **variables: str) -> Run:
-        with slots(int(variables.get("RANKS", "1"))):
-            process, result = start_demo(folder, *overrides, **variables)
-            output, _ = process.communicate(timeout=RUN_TIMEOUT_S)
+        process, result = start_demo(folder, *overrides, **variables)
+        output, _ = process.communicate(timeout=RUN_TIMEOUT_S)
         assert process.returncode == 0, f"{output}\n{result.log[-6000:]}"
         print(output)
         return result

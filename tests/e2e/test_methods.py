@@ -30,11 +30,10 @@ QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save
 
 
 @pytest.mark.parametrize("method", ["dapo", "gspo"])
-def test_two_steps_and_ctrl_c(method, start_demo, slots, tmp_path):
-    with slots():
-        process, run = start_demo(tmp_path, *QUIET, METHOD=method, STEPS="50")
-        run.wait_for(process, step=2)
-        _interrupt_and_look_around(process)
+def test_two_steps_and_ctrl_c(method, start_demo, tmp_path):
+    process, run = start_demo(tmp_path, *QUIET, METHOD=method, STEPS="50")
+    run.wait_for(process, step=2)
+    _interrupt_and_look_around(process)
     for step in (1, 2):
         data = run.steps()[step]
         assert data["training/rollout_actor_probs_pearson_corr"] > 0.999

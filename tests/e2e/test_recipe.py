@@ -58,13 +58,12 @@ def cold(folder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def care(folder, cold, slots) -> Path:
+def care(folder, cold) -> Path:
     """Two steps of CARE from the cold-started model, merged with its outputs checked."""
     run = folder / "care"
     variables = {"DATA_DIR": str(folder / "data"), "RUN_DIR": str(run), "MODEL": str(cold / "model"), "STEPS": "2"}
     schedule = ["trainer.test_freq=2", "trainer.save_freq=2"]
-    with slots():
-        call("bash", "examples/run_tiny_vlm_care_cpu.sh", *schedule, **variables)
+    call("bash", "examples/run_tiny_vlm_care_cpu.sh", *schedule, **variables)
     prompts = ["--prompts", str(folder / "data" / "data" / "val.parquet"), "--max-tokens", "96"]
     merge = ["bash", "examples/merge_checkpoint.sh", str(run), str(run / "model")]
     call(*merge, *prompts, "--min-agreement", "0.97", DTYPE="float32")

@@ -108,14 +108,6 @@ def test_paths_are_inside_the_run_folder(reference):
     }
 
 
-@pytest.fixture
-def slot(slots):
-    """A share of the machine for a whole test."""
-    with slots():
-        yield
-
-
-@pytest.mark.usefixtures("slot")
 def test_a_run_survives_what_happens_to_it(reference, start_demo, tmp_path):
     """Everything is killed, and the data order stays as if nothing had; then a worker dies in the resumed run."""
     last = max(reference.steps())

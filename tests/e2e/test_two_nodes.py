@@ -72,13 +72,12 @@ def _submit(folder: Path, data: Path, *overrides: str) -> Run:
 
 
 @pytest.mark.usefixtures("reference")
-def test_two_nodes_select_the_same(cached_rollouts, run_demo, slots, tiny_data, tmp_path):
+def test_two_nodes_select_the_same(cached_rollouts, run_demo, tiny_data, tmp_path):
     """The same rollouts, replayed on one rank and on two, each on a node, give the same roles and advantages."""
     settings = [*cached_rollouts, "trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1"]
     # Both are replays, which number a group's rollouts in their own way; equally good anchors tie by number.
     alone = run_demo(tmp_path / "one", *settings, STEPS="1")
-    with slots(2):
-        both = _submit(tmp_path / "two", tiny_data, *settings)
+    both = _submit(tmp_path / "two", tiny_data, *settings)
     one, two = _roles_by_rationale(alone), _roles_by_rationale(both)
     assert one == two
     assert two.total() > 100 and {"anchor", "hard_negative", "unused"} <= {role for _, _, role, _ in two}
