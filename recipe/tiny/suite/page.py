@@ -57,7 +57,9 @@ def write_page(results: Sequence[Result], out: Path) -> None:
         commits = ", ".join(sorted({one.commit for one in comparable}))
         parts.append(f"## {steps} updates on {families}\n\nStart `{data}`, commits {commits}.\n")
         for table in TABLES.values():
-            if any(one.is_of(method) for method in table.methods[1:] for one in comparable):
+            there = [any(one.is_of(method) for one in comparable) for method in table.methods]
+            # Without its baseline and something to compare with it, what is there belongs to another table.
+            if there[0] and sum(there) > 1:
                 parts.append(f"### {table.title}\n\n{markdown(table, comparable)}\n")
                 if table.name == "main":
                     name = f"{data}-{steps}-{FIGURE}"
