@@ -15,7 +15,7 @@
 
 Most of a short run is processes that start one after another, so two runs side by side take little longer than one:
 ``pytest -n 2 --dist loadfile``, which begins with the files of most tests. What several tests need is made by the first
-that asks. A run takes 6 GiB of memory and one on two ranks 10, so two at a time fit in 24 GiB.
+that asks. A run takes 7 GiB of memory and one on two ranks 10, so two at a time fit in 24 GiB.
 """
 
 import functools
