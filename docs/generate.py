@@ -46,6 +46,7 @@ _TABLE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 WHEN: dict[str, str] = {
     "k": "Only with a larger `rollout.n`: a group with fewer than K failures uses all it has.",
     "m": "Raise with `k`; at least `k`. Larger spreads the picks further, equal to `k` takes the k nearest.",
+    "near_share": "0.5 contrasts with failures up to the group's median distance only (no setting of the paper's).",
     "neg_scale": "Lower if the policy unlearns (entropy or accuracy falls), raise to learn more from failures.",
     "eps": "Leave it.",
     "equalize": "False for the paper's ablation, or if small subgroups should count less.",

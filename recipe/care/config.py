@@ -145,6 +145,8 @@ class CareConfig:
     """Hard negatives in a subgroup (K)."""
     m: int = 6
     """Size of the pool of near misses they are picked from (M)."""
+    near_share: float | None = None
+    """Adapt the subgroup to the group: only this share of its failures, the nearest, may be picked; null admits all."""
     neg_scale: float = 0.5
     """Scale of a negative's advantage (s)."""
     eps: float = 1e-6
@@ -174,6 +176,11 @@ class CareConfig:
             _fail("eps", self.eps, "must be a small number above 0.")
         _one_of("anchor", self.anchor, ANCHORS)
         _one_of("selector", self.selector, SELECTORS)
+        if self.near_share is not None:
+            if not 0 < self.near_share <= 1:
+                _fail("near_share", self.near_share, "must be above 0 and at most 1, or null; 0.5 is the nearer half.")
+            if self.selector == "random":
+                _fail("near_share", self.near_share, f"needs distances, which {ROOT}.selector=random does without.")
         if self.positive_threshold is not None and not math.isfinite(self.positive_threshold):
             _fail("positive_threshold", self.positive_threshold, "must be a finite number, or null.")
 

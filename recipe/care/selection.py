@@ -56,15 +56,19 @@ def select_anchored(rows: GroupedRows, config: CareConfig) -> Subgroups:
 
     Args:
         rows: The packed rows.
-        config: ``k``, ``m``, ``anchor`` and ``selector`` are used.
+        config: ``k``, ``m``, ``near_share``, ``anchor`` and ``selector`` are used.
 
     Returns:
-        A subgroup of min(K, |F|) negatives for every group that has both a positive and a failure.
+        A subgroup for every group that has both a positive and a failure, of min(K, |F|) negatives; |F| counts the
+        failures that ``near_share`` admits.
     """
     mixed_P1 = (rows.positive_PG.any(dim=1) & rows.failure_PG.any(dim=1)).unsqueeze(1)
     anchor_PG = choose_anchors(rows, config.anchor) & mixed_P1
     candidate_PG = rows.failure_PG & mixed_P1
     anchor_slot_PG, distance_PG = _nearest_anchor(rows, anchor_PG)
+    if config.near_share is not None:
+        failures_P1 = candidate_PG.sum(dim=1, keepdim=True)
+        candidate_PG = _lowest(distance_PG, candidate_PG, (config.near_share * failures_P1.double()).ceil())
     if config.selector == "random":
         assert rows.priority_PG is not None
         first_PG, pool_PG, spread_PGG = rows.priority_PG, candidate_PG, None
@@ -197,6 +201,7 @@ def _pool(config: CareConfig, distance_PG: torch.Tensor, candidate_PG: torch.Ten
     return near_PG | _lowest(-distance_PG, candidate_PG & ~near_PG, config.m - near)
 
 
-def _lowest(key_PG: torch.Tensor, among_PG: torch.Tensor, count: int) -> torch.Tensor:
+def _lowest(key_PG: torch.Tensor, among_PG: torch.Tensor, count: int | torch.Tensor) -> torch.Tensor:
+    """Mark the ``count`` rows of each group with the lowest key; a tensor (P, 1) gives each group its own."""
     rank_PG = key_PG.masked_fill(~among_PG, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
     return among_PG & (rank_PG < count)

@@ -86,12 +86,15 @@ seeds = st.integers(0, 2**32 - 1)
 sizes = st.lists(st.integers(1, 11), min_size=1, max_size=7)
 batches = st.builds(make_batch, seeds, sizes)
 configs = st.builds(
-    lambda k, extra, **fields: CareConfig(k=k, m=k + extra, **fields),
+    lambda k, extra, near_share, selector, **fields: CareConfig(
+        k=k, m=k + extra, near_share=None if selector == "random" else near_share, selector=selector, **fields
+    ),
     k=st.integers(1, 5),
     extra=st.integers(0, 4),
     neg_scale=st.sampled_from([0.0, 0.5, 1.0]),
     equalize=st.booleans(),
     anchor=st.sampled_from(ANCHORS),
+    near_share=st.sampled_from([None, 0.3, 0.5, 1.0]),
     selector=st.sampled_from(SELECTORS),
     rescue=st.builds(
         RescueConfig, enable=st.booleans(), delta=st.sampled_from([0.05, 0.1, 2.0]), normalize=st.booleans()
@@ -188,7 +191,9 @@ class Slow:
     def picks(self, anchors: list[int], failures: list[int]) -> tuple[list[int], list[int]]:
         m, k, selector = self.config.m, self.config.k, self.config.selector
         away = {row: min(self.distance(row, anchor) for anchor in anchors) for row in failures}
-        near_first = sorted(failures, key=lambda row: away[row])
+        everyone = near_first = sorted(failures, key=lambda row: away[row])
+        if self.config.near_share is not None:
+            near_first = near_first[: math.ceil(self.config.near_share * len(near_first))]
         far_first = near_first[::-1]
         if selector == "random":
             best_first = sorted(failures, key=lambda row: -self.priority(row))
@@ -201,7 +206,7 @@ class Slow:
         else:
             pool, start = near_first[:m], near_first[0]
         spread = self.spread([row for row in pool if row != start], k - 1, [start])
-        return far_first if selector == "farthest" else near_first, [start, *spread]
+        return everyone[::-1] if selector == "farthest" else everyone, [start, *spread]
 
     def spread(self, pool: list[int], k: int, picked: list[int]) -> list[int]:
         if self.config.selector == "random":

@@ -31,6 +31,8 @@ REFUSED = {
     "eps=0": "algorithm.care.eps=0.0: must be a small number above 0.",
     "equalize=1": "algorithm.care.equalize=1: must be of type bool, not int.",
     "anchor=longest": "algorithm.care.anchor='longest': must be one of shortest, random, highest_logp, multi.",
+    "near_share=0": "algorithm.care.near_share=0.0: must be above 0 and at most 1, or null",
+    "near_share=0.5 selector=random": "needs distances, which algorithm.care.selector=random does without.",
     "selector=nearst": "Did you mean 'nearest'?",
     "positive_threshold=.inf": "algorithm.care.positive_threshold=inf: must be a finite number, or null.",
     "rescue.delta=0": "to switch rescue off set rescue.enable=false.",
@@ -45,7 +47,7 @@ REFUSED = {
     "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be 0 or more, or null for the rollout's.",
     "rgr.enabel=true": "there is no such setting. Did you mean algorithm.care.rgr.enable?",
     "rgr=3": "algorithm.care.rgr=3: must be a mapping of settings, or left out.",
-    "colour=red": "algorithm.care.colour='red': there is no such setting. Known: k, m, neg_scale,",
+    "colour=red": "algorithm.care.colour='red': there is no such setting. Known: k, m, near_share, neg_scale,",
 }
 
 

@@ -190,6 +190,17 @@ def test_mixed_pools_the_two_nearest_and_the_farthest_of_three():
     assert picked(select_anchored(one_group(FAN_CORRECT, FAN), CareConfig(k=3, m=3, selector="mixed"))) == [1, 7, 2]
 
 
+def test_the_near_share_lets_the_subgroup_follow_the_group():
+    """Half of seven failures, rounded up, is four: 10, 12, 40 and 80 degrees, 80 being the median.
+
+    Start at 10; then 80 (70 away), then 40 (30 away from 10), then 12. Of one failure, half is that one.
+    """
+    half = CareConfig(k=5, m=6, near_share=0.5)
+    assert picked(select_anchored(one_group(FAN_CORRECT, FAN), half)) == [1, 4, 3, 2]
+    assert picked(select_anchored(one_group([1, 0], at_degrees(0, 120)), half)) == [1]
+    assert picked(select_anchored(one_group([1, 0], at_degrees(0, 120)), CareConfig(near_share=0.01))) == [1]
+
+
 def test_mixed_halves_never_overlap_when_all_distances_tie():
     rows = one_group([1, 0, 0, 0, 0], at_degrees(0, 50, 50, 50, 50))
     # Nearest half: slots 1 and 2; farthest half of the rest: 3 and 4. All ties, so in row order.
