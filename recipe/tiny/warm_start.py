@@ -189,17 +189,32 @@ def _steps(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
     for step in range(1, settings.steps + 1):
         questions = draw(task, settings.batch_size, rng, taken)
-        inputs, labels = collate(processor, [teach(task, one, rng, settings.repair_share) for one in questions])
-        logits = model(**inputs).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED
-        )
+        lessons = [teach(task, one, rng, settings.repair_share) for one in questions]
         optimizer.zero_grad()
-        loss.backward()
+        loss = add_gradient(model, processor, lessons)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        yield step, loss.item()
+        yield step, loss
+
+
+def add_gradient(model: PreTrainedModel, processor: ProcessorMixin, lessons: Sequence[Lesson]) -> float:
+    """Add the gradient of the mean loss over all taught tokens of a batch; returns that loss.
+
+    Repairs go apart from the rest: a batch is as wide as its longest lesson, and theirs are half as long again.
+    """
+    kinds = [[one for one in lessons if bool(one.given) == repairs] for repairs in (False, True)]
+    batches = [collate(processor, kind) for kind in kinds if kind]
+    tokens = sum(int((labels[:, 1:] != IGNORED).sum()) for _, labels in batches)
+    total = 0.0
+    for inputs, labels in batches:
+        logits = model(**inputs).logits
+        loss = torch.nn.functional.cross_entropy(
+            logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+        (loss / tokens).backward()
+        total += loss.item() / tokens
+    return total
 
 
 def _read_result(folder: Path) -> WarmStartResult:

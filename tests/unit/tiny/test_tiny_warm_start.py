@@ -17,6 +17,7 @@ import functools
 import random
 
 import pytest
+import torch
 
 from recipe.care.config import RgrConfig
 from recipe.care.repair import LengthLimits, RepairText, Sampled, plan_repair
@@ -26,7 +27,7 @@ from recipe.tiny.generate import GroupReport, Sampling, evaluate, report_groups
 from recipe.tiny.models import load
 from recipe.tiny.prompts import chat, plain_lesson, repair_lesson, target_text
 from recipe.tiny.tasks import TASKS
-from recipe.tiny.warm_start import IGNORED, WarmStartSettings, collate, teach, warm_start
+from recipe.tiny.warm_start import IGNORED, WarmStartSettings, add_gradient, collate, teach, warm_start
 
 SHORT = WarmStartSettings("count_add", seed=0, steps=2, batch_size=8, eval_every=2, probe=4, samples=2)
 
@@ -67,6 +68,24 @@ def test_teacher_repairs_the_share_asked_for_and_is_careless_otherwise(questions
     assert all(target_text(questions[0]).endswith(lesson.target[-20:]) for lesson in lessons if lesson.given)
     plain = {lesson.target for lesson in lessons if not lesson.given}
     assert share == 1 or len(plain) == 2, "the right answer and the habitual mistake"
+
+
+def test_repairs_in_a_batch_of_their_own_change_no_gradient(checkpoint, questions):
+    """The mean over all taught tokens: as if all lessons were one batch, padded to the longest."""
+    model, processor = load(checkpoint)
+    failed = TASKS["count_add"].err(questions[0], random.Random(0))
+    lessons = [plain_lesson(questions[0]), repair_lesson(failed, questions[0]), plain_lesson(questions[1])]
+    inputs, labels = collate(processor, lessons)
+    logits = model(**inputs).logits[:, :-1].flatten(0, 1)
+    expected = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED)
+    expected.backward()
+    gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    assert add_gradient(model, processor, lessons) == pytest.approx(expected.item(), rel=1e-5)
+    assert gradients
+    for name, weight in model.named_parameters():
+        if name in gradients:
+            torch.testing.assert_close(weight.grad, gradients[name], rtol=1e-3, atol=1e-5)
 
 
 def test_short_run_is_reproducible_and_then_kept(base, data, tmp_path, monkeypatch):
