@@ -86,7 +86,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     data, base, model = out / "data", out / "base", out / "model"
     prepare_data(data, DataSettings(task, arguments.train, arguments.val, arguments.test, seed))
     prepare_base(base, BaseSettings(arguments.family, task, seed))
-    settings = WarmStartSettings(task, seed, arguments.steps)
+    settings = WarmStartSettings(
+        task, seed, arguments.steps, learning_rate=arguments.learning_rate, careful_share=arguments.careful_share
+    )
     _kept(model, store.is_finished(model, settings, [base, data]))
     result = warm_start(base, data, model, settings)
     print(f"warm start: {result}")
@@ -114,6 +116,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--val", type=int, default=256, help="validation questions (default: %(default)s)")
     parser.add_argument("--test", type=int, default=256, help="test questions (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=200, help="warm-start steps (default: %(default)s)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=1e-3, help="of the warm start (default: %(default)s; mixed needs less)"
+    )
+    parser.add_argument(
+        "--careful-share",
+        type=float,
+        default=0.0,
+        help="share of the warm start, its beginning, in which the teacher makes no mistakes (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything (default: %(default)s)")
     return parser
 

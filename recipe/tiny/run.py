@@ -16,7 +16,8 @@
     python -m recipe.tiny.run --run-dir runs/tiny_care --label care -- OVERRIDES...
 
 leaves in the run folder: ``train.log`` (everything the processes printed), ``metrics-<attempt>.jsonl`` (verl's file
-logger, one file per attempt, a resumed run being a new attempt), ``curves.png``, ``report.json`` and ``checkpoints/``.
+logger, one file per attempt, a resumed run being a new attempt), ``cpu-<attempt>.jsonl`` (CPU seconds by kind of
+process after each step), ``curves.png``, ``report.json`` and ``checkpoints/``.
 Ctrl-C stops the trainer and every process it started; running the same command again resumes.
 """
 
@@ -36,6 +37,7 @@ from pathlib import Path
 
 import psutil
 
+from recipe.tiny.cpu_seconds import Sample
 from recipe.tiny.metrics import Step, metrics_files, read_attempts
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -113,7 +115,8 @@ def _adopt_orphans() -> None:
 
 
 def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path) -> None:
-    """Print a line per step until the trainer ends."""
+    """Print a line per step until the trainer ends, and keep what its processes cost."""
+    cpu_file = metrics_file.with_name(metrics_file.name.replace("metrics-", "cpu-"))
     printed = 0
     began = time.monotonic()
     while True:
@@ -121,6 +124,9 @@ def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path) -> None:
         steps = read_attempts([metrics_file])
         for step in steps[printed:]:
             print(f"[{time.monotonic() - began:5.0f} s] {step.describe()}", flush=True)
+        if len(steps) > printed and not ended:
+            with open(cpu_file, "a") as file:
+                file.write(Sample.take(psutil.Process(), steps[-1].number).line())
         printed = len(steps)
         if ended:
             return

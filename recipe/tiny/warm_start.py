@@ -61,6 +61,8 @@ class WarmStartSettings:
     """Steps between two looks at the probe."""
     repair_share: float = 0.2
     """Share of the lessons that repair a mistake."""
+    careful_share: float = 0.0
+    """Share of the steps, the first ones, whose teacher makes no mistakes: what is hard to see is learned sooner."""
     probe: int = 256
     """Questions of the probe, which appear nowhere else."""
     samples: int = 8
@@ -69,8 +71,9 @@ class WarmStartSettings:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps={self.steps}: at least one is needed.")
-        if not 0 <= self.repair_share <= 1:
-            raise ValueError(f"repair_share={self.repair_share}: must be between 0 and 1.")
+        for name in ("repair_share", "careful_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)}: must be between 0 and 1.")
 
     def rate(self, step: int) -> float:
         """Learning rate of the step that follows ``step`` steps, as a share of ``learning_rate``."""
@@ -122,11 +125,12 @@ def warm_start(base: Path, data: Path, out: Path, settings: WarmStartSettings) -
     return result
 
 
-def teach(task: Task, question: Question, rng: random.Random, repair_share: float) -> Lesson:
-    """The careless teacher's lesson on ``question``: its answer, or the repair of a mistake."""
+def teach(task: Task, question: Question, rng: random.Random, repair_share: float, *, careful: bool = False) -> Lesson:
+    """The lesson on ``question``: its answer, now and then wrong unless ``careful``, or the repair of a mistake."""
     if rng.random() < repair_share:
         return repair_lesson(task.err(question, rng), question)
-    return plain_lesson(task.err(question, rng) if rng.random() < task.slip_rate(question) else question)
+    slips = rng.random() < task.slip_rate(question) and not careful
+    return plain_lesson(task.err(question, rng) if slips else question)
 
 
 def collate(processor: ProcessorMixin, lessons: Sequence[Lesson]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
@@ -189,7 +193,8 @@ def _steps(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, settings.rate)
     for step in range(1, settings.steps + 1):
         questions = draw(task, settings.batch_size, rng, taken)
-        lessons = [teach(task, one, rng, settings.repair_share) for one in questions]
+        careful = step <= settings.careful_share * settings.steps
+        lessons = [teach(task, one, rng, settings.repair_share, careful=careful) for one in questions]
         optimizer.zero_grad()
         loss = add_gradient(model, processor, lessons)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

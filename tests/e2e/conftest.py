@@ -35,7 +35,8 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 900
-REFERENCE_STEPS = 4
+REFERENCE_STEPS = 10
+KEEPS_EVERYTHING = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,21 @@ class Run:
         """CARE's log of a step."""
         path = self.folder / "rollouts" / "care" / f"{step}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def kill_nine(process: subprocess.Popen) -> None:
+    """Kill a run's trainer and its supervisor, which leaves neither a chance to clean up."""
+    mine = psutil.Process(process.pid).children(recursive=True)
+    # The names first: once their parents are dead, processes vanish while one looks at them.
+    names = {one: command_line(one) for one in [psutil.Process(process.pid), *mine]}
+    for victim, name in names.items():
+        if "main_ppo" in name or "recipe.tiny.run" in name:
+            os.kill(victim.pid, signal.SIGKILL)
+    # Ray ends its workers itself, but its two agents stay.
+    _, alive = psutil.wait_procs(mine, timeout=90)
+    assert all("Agent" in names[one] for one in alive), [names[one] for one in alive]
+    for one in alive:
+        one.kill()
 
 
 def command_line(process: psutil.Process) -> str:
@@ -168,3 +184,16 @@ def reference(run_demo, cached_rollouts, common) -> Run:
         if (folder / "report.json").exists():
             return Run(folder)
         return run_demo(folder, *cached_rollouts, STEPS=str(REFERENCE_STEPS))
+
+
+@pytest.fixture(scope="session")
+def killed(start_demo, cached_rollouts, reference, common) -> Run:
+    """A run that replays the reference's rollouts of step 1, killed with signal 9 after step 2 and not resumed yet."""
+    folder = common / "killed"
+    with FileLock(common / "killed.lock"):
+        if not (folder / "killed").exists():
+            process, run = start_demo(folder, *cached_rollouts, *KEEPS_EVERYTHING, STEPS="50")
+            run.wait_for(process, step=2)
+            kill_nine(process)
+            (folder / "killed").touch()
+    return Run(folder)

@@ -13,7 +13,7 @@
 # limitations under the License.
 """The baselines that are not plain GRPO train on the real stack, and stop when the user says so.
 
-GRPO trains in test_inert.py, CARE without repairs in test_data_prep.py and CARE in the others.
+GRPO trains in test_against_grpo.py, CARE without repairs in test_data_prep.py and CARE in the others.
 """
 
 import signal

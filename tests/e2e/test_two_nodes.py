@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import RUN_TIMEOUT_S, Run
+from tests.e2e.conftest import KEEPS_EVERYTHING, RUN_TIMEOUT_S, Run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * RUN_TIMEOUT_S)]
 ROOT = Path(__file__).parents[2]
@@ -71,18 +71,15 @@ def _submit(folder: Path, data: Path, *overrides: str) -> Run:
     return Run(out)
 
 
-@pytest.mark.usefixtures("reference")
-def test_two_nodes_select_the_same(cached_rollouts, run_demo, tiny_data, tmp_path):
+def test_two_nodes_select_the_same(killed, cached_rollouts, tiny_data, tmp_path):
     """The same rollouts, replayed on one rank and on two, each on a node, give the same roles and advantages."""
-    settings = [*cached_rollouts, "trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1"]
     # Both are replays, which number a group's rollouts in their own way; equally good anchors tie by number.
-    alone = run_demo(tmp_path / "one", *settings, STEPS="1")
-    both = _submit(tmp_path / "two", tiny_data, *settings)
-    one, two = _roles_by_rationale(alone), _roles_by_rationale(both)
+    both = _submit(tmp_path / "two", tiny_data, *cached_rollouts, *KEEPS_EVERYTHING)
+    one, two = _roles_by_rationale(killed), _roles_by_rationale(both)
     assert one == two
     assert two.total() > 100 and {"anchor", "hard_negative", "unused"} <= {role for _, _, role, _ in two}
     for name in ("care/groups_mixed", "care/rescue_rate", "care/rgr/triggered"):
-        assert alone.steps()[1][name] == both.steps()[1][name]
+        assert killed.steps()[1][name] == both.steps()[1][name]
     # Each rank writes its shard.
     assert len(list(both.folder.glob("checkpoints/global_step_1/actor/model_world_size_2_rank_*.pt"))) == 2
 

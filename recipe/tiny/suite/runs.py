@@ -50,7 +50,7 @@ PROMPTS, GROUP = 16, 8
 """Prompts of a step in the demo, and rollouts of each."""
 LOOK_EVERY = 10
 """Steps between two looks at the held-out questions."""
-WARM_START_STEPS = {"mixed": 800}
+WARM_START = {"mixed": ("--steps", "2400", "--learning-rate", "5e-4", "--careful-share", "0.7")}
 """Where the warm start needs more than the demo's."""
 
 
@@ -82,8 +82,7 @@ class Settings:
     @property
     def preparation(self) -> tuple[str, ...]:
         """Arguments for ``recipe.tiny.prepare``."""
-        steps = WARM_START_STEPS.get(self.task)
-        return ("--task", self.task, "--test", "480", *(("--steps", str(steps)) if steps else ()))
+        return ("--task", self.task, "--test", "480", *WARM_START.get(self.task, ()))
 
 
 def prepare(settings: Settings) -> str:

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Count the squares of one colour among others."""
+"""Count the squares, however they are coloured."""
 
 from __future__ import annotations
 
@@ -24,29 +24,24 @@ from recipe.tiny.tasks.canvas import CELLS, COLOURS, HABIT, SELDOM, blank, squar
 
 @dataclass(frozen=True)
 class Count:
-    """1 to 6 squares that count, 0 to 4 that do not."""
+    """1 to 8 squares of any colours."""
 
     name: str = "count"
-    most: int = 6
-    most_others: int = 4
+    most: int = 8
 
     def sample(self, rng: random.Random) -> Question:
         """Draw one question; see the module's docstring."""
-        colour = rng.choice(list(COLOURS))
-        others = [name for name in COLOURS if name != colour]
         count = rng.randint(1, self.most)
-        colours = [colour] * count + [rng.choice(others) for _ in range(rng.randint(0, self.most_others))]
         image, pen = blank(rng)
-        for name, cell in zip(colours, rng.sample(range(CELLS * CELLS), len(colours)), strict=True):
-            pen.rectangle(square_in(cell, rng), fill=COLOURS[name])
-        question = f"How many {colour} squares are there?"
-        return Question(image, question, str(count), f"{colour} squares: {count}", family=self.name)
+        for cell in rng.sample(range(CELLS * CELLS), count):
+            pen.rectangle(square_in(cell, rng), fill=rng.choice(list(COLOURS.values())))
+        return Question(image, "How many squares are there?", str(count), f"squares: {count}", family=self.name)
 
     def err(self, question: Question, rng: random.Random) -> Question:
         """Count one too many."""
         wrong = str(int(question.answer) + 1)
-        return replace(question, answer=wrong, rationale=f"{question.rationale.rpartition(' ')[0]} {wrong}")
+        return replace(question, answer=wrong, rationale=f"squares: {wrong}")
 
     def slip_rate(self, question: Question) -> float:
-        """The teacher overcounts red and blue squares."""
-        return HABIT if question.rationale.split()[0] in ("red", "blue") else SELDOM
+        """The teacher overcounts when there are many."""
+        return HABIT if int(question.rationale.split()[-1]) > self.most // 2 else SELDOM

@@ -31,7 +31,7 @@ LETTERS = "ABCD"
 
 @dataclass(frozen=True)
 class Where:
-    """A circle left of, right of, above or below a square; the options in any order."""
+    """A circle left of, right of, above or below a square."""
 
     name: str = "where"
 
@@ -50,7 +50,7 @@ class Where:
         round_colour, square_colour = rng.sample(list(COLOURS.values()), 2)
         pen.ellipse((*circle, circle[0] + SIDE - 1, circle[1] + SIDE - 1), fill=round_colour)
         pen.rectangle((*square, square[0] + SIDE - 1, square[1] + SIDE - 1), fill=square_colour)
-        options = tuple(rng.sample(list(OPPOSITE), len(OPPOSITE)))
+        options = tuple(OPPOSITE)
         letter = LETTERS[options.index(direction)]
         question = "Where is the circle, seen from the square?"
         return Question(image, question, letter, f"{direction}: {letter}", options, "choice", self.name)

@@ -70,6 +70,12 @@ def test_teacher_repairs_the_share_asked_for_and_is_careless_otherwise(questions
     assert share == 1 or len(plain) == 2, "the right answer and the habitual mistake"
 
 
+def test_a_careful_teacher_makes_no_mistakes(questions):
+    rng = random.Random(0)
+    lessons = [teach(TASKS["count_add"], questions[0], rng, 0.0, careful=True) for _ in range(50)]
+    assert {lesson.target for lesson in lessons} == {target_text(questions[0])}
+
+
 def test_repairs_in_a_batch_of_their_own_change_no_gradient(checkpoint, questions):
     """The mean over all taught tokens: as if all lessons were one batch, padded to the longest."""
     model, processor = load(checkpoint)

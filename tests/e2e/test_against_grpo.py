@@ -1,0 +1,56 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""GRPO beside CARE: with the plugin installed it is verl's own, and CARE's stages keep the cost they had against it."""
+
+import pytest
+
+from recipe.tiny.cpu_seconds import seconds_per_step
+from tests.e2e.conftest import Run
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+COST = {"WorkerDict": 1.0, "EngineCore": 1.0}
+"""CPU seconds of a CARE step over those of a GRPO step, by the kind of process that spends them, as measured."""
+SLACK = 1.3
+
+
+@pytest.fixture(scope="module")
+def grpo(reference, cached_rollouts, run_demo, tmp_path_factory) -> Run:
+    """GRPO with the plugin, its first step on the reference's rollouts."""
+    quiet = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
+    return run_demo(tmp_path_factory.mktemp("grpo"), *cached_rollouts, *quiet, METHOD="grpo", STEPS="7")
+
+
+def test_grpo_is_the_same_with_and_without_the_plugin(grpo, reference, cached_rollouts, run_demo, tmp_path):
+    """Two GRPO runs on the same rollouts: one with the plugin, one with the CPU workarounds alone.
+
+    The rollouts are replayed because vLLM's sampling cannot be made repeatable on the CPU: its batch-invariant mode,
+    which verl's ``full_determinism`` switches on, is made of kernels for accelerators.
+    """
+    stock = {"VERL_USE_EXTERNAL_PLUGINS": "none", "VERL_USE_EXTERNAL_MODULES": "verl_ext.cpu.alone"}
+    quiet = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
+    alone = run_demo(tmp_path, *cached_rollouts, *quiet, METHOD="grpo", STEPS="1", **stock)
+    assert grpo.prompts(1) == alone.prompts(1) == reference.prompts(1)
+    for name in ("critic/score/mean", "critic/advantages/max", "actor/pg_loss", "actor/grad_norm", "actor/entropy"):
+        assert grpo.steps()[1][name] == pytest.approx(alone.steps()[1][name], rel=1e-5, abs=1e-8), name
+    for data in grpo.steps().values():
+        assert data["actor/grad_norm"] > 0
+        assert not any(name.startswith("care/") for name in data)
+
+
+def test_no_stage_got_slower_against_grpo(grpo, reference):
+    """In CPU seconds, because two runs at a time share the cores; of steps without replay, validation or checkpoint."""
+    ours, theirs = (seconds_per_step(run.folder / "cpu-1.jsonl", first=2, last=6) for run in (reference, grpo))
+    ratios = {kind: ours[kind] / theirs[kind] for kind in COST}
+    assert all(ratios[kind] < SLACK * COST[kind] for kind in COST), f"{ratios}, CARE {ours}, GRPO {theirs}"

@@ -1,0 +1,65 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""CPU seconds by kind of process."""
+
+import json
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from recipe.tiny.cpu_seconds import Sample, kind_of, seconds_per_step
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("ray::TaskRunner.run", "TaskRunner"),
+        ("ray::WorkerDict", "WorkerDict"),
+        ("VLLM::EngineCore", "EngineCore"),
+        ("python -m verl.trainer.main_ppo", "other"),
+        ("", "other"),
+    ],
+)
+def test_a_process_is_of_the_kind_its_title_says(command, kind):
+    assert kind_of(command) == kind
+
+
+def test_a_sample_counts_what_the_processes_below_have_spent():
+    # argv holds a title as Ray writes it; the child says when it has worked half a second of CPU time.
+    busy = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", busy, "ray::Busy.work"], stdout=subprocess.PIPE)
+    try:
+        child.stdout.readline()
+        sample = Sample.take(psutil.Process(), step=3)
+    finally:
+        child.kill()
+        child.communicate()
+    assert sample.step == 3
+    assert 0.4 < sample.seconds["Busy"] < 5
+    assert json.loads(sample.line()) == {"step": 3, "seconds": dict(sample.seconds)}
+
+
+def test_seconds_of_a_step_are_the_difference_over_the_steps(tmp_path):
+    path = tmp_path / "cpu-1.jsonl"
+    samples = [
+        Sample(1, {"EngineCore": 40.0, "TaskRunner": 9.0, "gone": 1.0}),
+        Sample(2, {"EngineCore": 42.0, "TaskRunner": 9.5}),
+        Sample(5, {"EngineCore": 45.0, "TaskRunner": 11.0, "late": 7.0}),
+    ]
+    path.write_text("".join(sample.line() for sample in samples))
+    # After step 2: 45 - 42 = 3 over 3 steps, 11 - 9.5 = 1.5 over 3. After step 1: 5 over 4 and 2 over 4.
+    assert seconds_per_step(path, first=2, last=5) == {"EngineCore": 1.0, "TaskRunner": 0.5}
+    assert seconds_per_step(path, first=1, last=5) == {"EngineCore": 1.25, "TaskRunner": 0.5}
