@@ -32,6 +32,7 @@ from pathlib import Path
 from data_prep.report import DROPS, REPAIRS
 from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
+from recipe.care.presets import PRESETS
 from recipe.care.regions import REGION_METRICS
 from recipe.care.report import METRICS
 from recipe.care.representative import RGR_METRICS
@@ -100,6 +101,23 @@ def _yaml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _presets() -> str:
+    """What each preset sets."""
+    rows = ["| `algorithm.care.preset` | sets |", "|---|---|"]
+    for name, settings in PRESETS.items():
+        keys = ", ".join(f"`{key}={_yaml(value)}`" for key, value in _flat(settings))
+        rows.append(f"| `{name}` | {keys or 'nothing: the defaults below'} |")
+    return "\n".join(rows)
+
+
+def _flat(settings: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    return [
+        pair
+        for key, value in settings.items()
+        for pair in (_flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)])
+    ]
+
+
 def _field_docs(cls: type) -> dict[str, str]:
     """The string under each field, which Python does not keep."""
     tree = ast.parse(inspect.getsource(care_config))
@@ -125,6 +143,7 @@ def _reasons(reasons: Mapping[str, str]) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "presets": _presets,
     "top": lambda: _settings(""),
     "rescue": lambda: _settings("rescue"),
     "regions": lambda: _settings("regions"),

@@ -30,6 +30,7 @@ from typing import TypeVar
 
 from recipe.care.cues import cue_text
 from recipe.care.errors import CareConfigError
+from recipe.care.presets import PRESETS, over_preset
 
 ROOT = "algorithm.care"
 
@@ -189,10 +190,11 @@ class CareConfig:
         """Build the configuration from the ``algorithm.care`` node of a verl config.
 
         Args:
-            node: A ``DictConfig``, a plain mapping, or None when the user set nothing.
+            node: A ``DictConfig``, a plain mapping, or None when the user set nothing. ``preset`` names what the absent
+                keys are taken from (``recipe.care.presets``); it is no field of its own.
 
         Returns:
-            The validated configuration; absent keys keep the paper's defaults.
+            The validated configuration; absent keys keep the preset's values, or the paper's defaults.
 
         Raises:
             CareConfigError: A key is unknown, or a value has the wrong type or range.
@@ -203,7 +205,11 @@ class CareConfig:
         if isinstance(regions, Mapping) and None not in (regions.get("rationale_share"), regions.get("gamma_pos")):
             share = regions["rationale_share"]
             _fail("regions.rationale_share", share, "excludes regions.gamma_pos; set only one of the two.")
-        return _from_mapping(cls, node, "")
+        if not isinstance(node, Mapping) or "preset" not in node:
+            return _from_mapping(cls, node, "")
+        preset = str(node["preset"])
+        _one_of("preset", preset, tuple(PRESETS))
+        return _from_mapping(cls, over_preset(preset, {key: node[key] for key in node if key != "preset"}), "")
 
 
 _Config = TypeVar("_Config")

@@ -14,12 +14,14 @@
 """Settings: defaults, types, ranges, and errors that name the full key and the remedy."""
 
 import dataclasses
+import typing
 
 import pytest
 from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig, RegionsConfig, RescueConfig, RgrConfig
 from recipe.care.errors import CareConfigError
+from recipe.care.presets import PRESETS
 
 REFUSED = {
     "k=0": "algorithm.care.k=0: a subgroup needs at least one hard negative",
@@ -47,7 +49,8 @@ REFUSED = {
     "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be 0 or more, or null for the rollout's.",
     "rgr.enabel=true": "there is no such setting. Did you mean algorithm.care.rgr.enable?",
     "rgr=3": "algorithm.care.rgr=3: must be a mapping of settings, or left out.",
-    "colour=red": "algorithm.care.colour='red': there is no such setting. Known: k, m, near_share, neg_scale,",
+    "presets=best": "algorithm.care.presets='best': there is no such setting.",
+    "preset=bets": "algorithm.care.preset='bets': must be one of paper, best. Did you mean 'best'?",
 }
 
 
@@ -75,7 +78,7 @@ def test_nothing_set_is_the_paper():
         regions=RegionsConfig(enable=True, gamma_pos=0.005),
         rgr=RgrConfig(enable=True, neg_scale=0.25),
     )
-    assert CareConfig.from_omegaconf(None) == care() == care("rgr={}") == papers
+    assert CareConfig.from_omegaconf(None) == care() == care("rgr={}") == care("preset=paper") == papers
 
 
 def test_settings_reach_their_sections():
@@ -91,3 +94,23 @@ def test_settings_reach_their_sections():
 def test_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         care().k = 5
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_its_settings_over_the_defaults(name):
+    preset = care(f"preset={name}")
+    assert preset == CareConfig.from_omegaconf(PRESETS[name])
+    for section, hint in typing.get_type_hints(CareConfig).items():
+        given, default = PRESETS[name].get(section, {}), getattr(CareConfig(), section)
+        if not dataclasses.is_dataclass(hint):
+            assert getattr(preset, section) == PRESETS[name].get(section, default)
+            continue
+        for field in dataclasses.fields(hint):
+            expected = given.get(field.name, getattr(default, field.name))
+            assert getattr(getattr(preset, section), field.name) == expected
+
+
+def test_what_the_user_sets_wins_over_the_preset():
+    mixed = care("preset=best", "anchor=shortest", "rescue.delta=0.3", "regions.enable=true")
+    assert mixed.anchor == "shortest" and mixed.regions.enable
+    assert mixed.rescue == RescueConfig(enable=PRESETS["best"]["rescue"]["enable"], delta=0.3)

@@ -47,49 +47,56 @@ class Table:
             raise ValueError(f"table {self.name}: two methods of the same name in {names}")
 
 
+def _yaml(value: object) -> str:
+    return "null" if value is None else str(value).lower()
+
+
 def _care(name: str, algorithm: str = "care", **settings: object) -> Method:
     """CARE with some of ``algorithm.care`` changed; ``__`` stands for the dot."""
-    changed = (f"+algorithm.care.{key.replace('__', '.')}={value}" for key, value in settings.items())
+    # Two signs: the demo has set some of them itself.
+    changed = (f"++algorithm.care.{key.replace('__', '.')}={_yaml(value)}" for key, value in settings.items())
     return Method(name, algorithm, tuple(changed))
 
 
 GRPO = Method("grpo", "grpo")
 DAPO = Method("dapo", "dapo")
 GSPO = Method("gspo", "gspo")
+
+# The demo gives the rationale a quarter of a correct row's credit, because its responses are short; the paper a weight.
+PAPER = {"regions__rationale_share": None, "regions__gamma_pos": 0.005}
+PAPER_NO_REPAIRS = _care("paper without repairs", "care_no_rgr", **PAPER)
+BEST = _care("best", preset="best")
+
+# Ablations change one setting of these.
 NO_REPAIRS = _care("care without repairs", "care_no_rgr")
 CARE = _care("care")
 
 
-def _lighter(name: str, algorithm: str) -> Method:
-    """CARE's contrast alone: every correct rollout an anchor, every token trained, all-wrong groups left out."""
-    return _care(name, algorithm, anchor="multi", regions__enable=False, rescue__enable=False)
-
-
-def _one_by_one(name: str, title: str, **settings: tuple[object, ...]) -> Table:
+def _one_by_one(name: str, title: str, *others: Method, **settings: tuple[object, ...]) -> Table:
     """CARE without repairs, and again with one setting changed at a time."""
     changed = (
-        _care(f"{key.replace('__', '.')}={str(value).lower()}", "care_no_rgr", **{key: value})
+        _care(f"{key.replace('__', '.')}={_yaml(value)}", "care_no_rgr", **{key: value})
         for key, values in settings.items()
         for value in values
     )
-    return Table(name, title, (NO_REPAIRS, *changed))
+    return Table(name, title, (NO_REPAIRS, *changed, *others))
 
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("main", "Methods", (GRPO, DAPO, GSPO, NO_REPAIRS, CARE)),
+        Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, _care("paper", **PAPER), BEST)),
         Table(
-            "lighter",
-            "What is left when CARE uses every correct rollout, every token, and no group without one",
+            "parts",
+            "From the paper's settings to `best`, one change at a time",
             (
-                GRPO,
+                PAPER_NO_REPAIRS,
                 NO_REPAIRS,
-                _care("all anchors", "care_no_rgr", anchor="multi"),
-                _care("all anchors, no regions", "care_no_rgr", anchor="multi", regions__enable=False),
-                _lighter("all anchors, no regions, no rescue", "care_no_rgr"),
-                _lighter("the same with repairs", "care"),
-                CARE,
+                _care("no regions", "care_no_rgr", regions__enable=False),
+                _care("no regions, all anchors", "care_no_rgr", regions__enable=False, anchor="multi"),
+                _care("best without repairs", "care_no_rgr", preset="best"),
+                BEST,
+                GRPO,
             ),
         ),
         Table(
@@ -106,7 +113,12 @@ TABLES: dict[str, Table] = {
         _one_by_one("selector", "Which failures are contrasted", selector=("mixed", "farthest", "random")),
         _one_by_one("anchor", "Around which correct rollout", anchor=("random", "multi")),
         _one_by_one(
-            "subgroup", "How many failures, how much they count", k=(1, 2), neg_scale=(0.25, 1.0), equalize=(False,)
+            "subgroup",
+            "How many failures, how much they count",
+            k=(1, 2),
+            near_share=(0.5,),
+            neg_scale=(0.25, 1.0),
+            equalize=(False,),
         ),
         _one_by_one(
             "rescue",
@@ -118,6 +130,8 @@ TABLES: dict[str, Table] = {
         _one_by_one(
             "regions",
             "Which tokens are trained",
+            PAPER_NO_REPAIRS,
+            _care("regions.gamma_pos=1", "care_no_rgr", regions__rationale_share=None, regions__gamma_pos=1.0),
             regions__enable=(False,),
             regions__rationale_share=(0.0, 0.5),
         ),

@@ -26,7 +26,7 @@ from recipe.tiny.suite.results import Estimate, Look, Result, add_result, markdo
 from recipe.tiny.suite.signal import RawAdvantages, Signal
 from recipe.tiny.suite.tables import TABLES, Method, Table
 
-TABLE = Table("t", "Methods", (Method("base", "grpo"), Method("new", "care", ("+algorithm.care.k=2",))))
+TABLE = Table("t", "Methods", (Method("base", "grpo"), Method("new", "care", ("++algorithm.care.k=2",))))
 RAW = RawAdvantages(k_prime=2, subgroups=3, anchor=1.4, negative=-0.7)
 VAL = "val-core/{}/acc/mean@1"
 
@@ -150,7 +150,7 @@ def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
     with pytest.raises(SystemExit, match=r"count-base-1 stopped.*again"):
         runs.run_table(TABLE, [0, 1], settings)
     assert [(algorithm, seed) for algorithm, seed, _ in started] == [("grpo", "0"), ("care", "0"), ("grpo", "1")]
-    assert started[1][2][-1] == "+algorithm.care.k=2"
+    assert started[1][2][-1] == "++algorithm.care.k=2"
     runs.run_table(TABLE, [0, 1], settings)
     assert len(started) == 5
     kept = [(one.method, one.seed, one.data) for one in read_results(settings.results)]
@@ -163,7 +163,7 @@ def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
 
 
 def test_settings_that_shape_a_subgroup_are_read_off_a_method():
-    shaped = runs.care_settings(Method("x", "care", ("+algorithm.care.k=1", "+algorithm.care.equalize=False", "a=b")))
+    shaped = runs.care_settings(Method("x", "care", ("++algorithm.care.k=1", "++algorithm.care.equalize=False", "a=b")))
     assert (shaped.k, shaped.equalize, shaped.neg_scale) == (1, False, 0.5)
 
 
@@ -174,14 +174,14 @@ def test_settings_name_the_option():
 
 
 def test_tables_have_distinct_methods():
-    assert {"main", "lighter", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
+    assert {"main", "parts", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
     with pytest.raises(ValueError, match="same name"):
         Table("t", "x", (Method("a", "grpo"), Method("a", "care")))
 
 
 def test_the_page_has_what_was_run_and_its_picture(tmp_path):
-    grpo, care = (next(one for one in TABLES["main"].methods if one.name == name) for name in ("grpo", "care"))
-    runs_of = {"grpo": (grpo, 0.5), "care": (care, 0.6)}
+    grpo, care = (next(one for one in TABLES["main"].methods if one.name == name) for name in ("grpo", "best"))
+    runs_of = {"grpo": (grpo, 0.5), "best": (care, 0.6)}
     found = [
         dataclasses.replace(
             result("base", seed, accuracy + seed / 100),
@@ -195,9 +195,9 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
     ]
     page.write_page(found, tmp_path)
     text = (tmp_path / "README.md").read_text()
-    assert "| care | 2 |" in text and "| +10.0 ± 0.0 |" in text and "dapo" not in text
+    assert "| best | 2 |" in text and "| +10.0 ± 0.0 |" in text and "dapo" not in text
     # Means of 50 and 51, 60 and 61.
-    assert "| grpo | 50.5 |" in text and "| care | 60.5 |" in text
+    assert "| grpo | 50.5 |" in text and "| best | 60.5 |" in text
     # Four runs of three subgroups each; sqrt(2) = 1.414.
     assert "| 2 | 12 | 1.400 | 1.414 | -0.700 | -0.707 |" in text
     (figure,) = tmp_path.glob("*.svg")

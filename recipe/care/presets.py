@@ -1,0 +1,48 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Named sets of settings, chosen with ``algorithm.care.preset``; a key the user sets wins over the preset's.
+
+``paper`` is the defaults of ``recipe.care.config``. What ``best`` changes, and on what evidence, is in
+``docs/results/README.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PRESETS: dict[str, Mapping[str, object]] = {
+    "paper": {},
+    "best": {"anchor": "multi", "regions": {"enable": False}, "rescue": {"enable": False}},
+}
+
+
+def over_preset(name: str, given: Mapping[str, object]) -> dict[str, object]:
+    """The user's settings laid over a preset's, section by section.
+
+    Args:
+        name: Of the preset.
+        given: What the user set, sections as mappings.
+
+    Returns:
+        The settings to build the configuration from.
+    """
+    return _over(PRESETS[name], given)
+
+
+def _over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    together = dict(below)
+    for key in above:
+        low, high = below.get(key), above[key]
+        together[key] = _over(low, high) if isinstance(low, Mapping) and isinstance(high, Mapping) else high
+    return together
