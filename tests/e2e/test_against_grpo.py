@@ -20,8 +20,22 @@ from tests.e2e.conftest import Run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-COST = {"WorkerDict": 1.0, "EngineCore": 1.0}
-"""CPU seconds of a CARE step over those of a GRPO step, by the kind of process that spends them, as measured."""
+STAGES = {
+    "rollouts and repairs": ("AgentLoopWorkerTQ", "CareAgentLoopWorker"),
+    "decoding": ("EngineCore", "vLLMHttpServer"),
+    "scoring": ("RewardLoopWorker",),
+    "log-probs and update": ("WorkerDict",),
+    "trainer, with CARE's advantages": ("TaskRunnerV1",),
+}
+"""Stage -> the kinds of process that do its work."""
+OVER_GRPO = {
+    "rollouts and repairs": 1.36,
+    "decoding": 1.70,
+    "scoring": 1.38,
+    "log-probs and update": 1.06,
+    "trainer, with CARE's advantages": 1.75,
+}
+"""CPU seconds of a step of CARE over GRPO's, as measured on 2 cores (docs/comparing.md)."""
 SLACK = 1.3
 
 
@@ -52,5 +66,10 @@ def test_grpo_is_the_same_with_and_without_the_plugin(grpo, reference, cached_ro
 def test_no_stage_got_slower_against_grpo(grpo, reference):
     """In CPU seconds, because two runs at a time share the cores; of steps without replay, validation or checkpoint."""
     ours, theirs = (seconds_per_step(run.folder / "cpu-1.jsonl", first=2, last=6) for run in (reference, grpo))
-    ratios = {kind: ours[kind] / theirs[kind] for kind in COST}
-    assert all(ratios[kind] < SLACK * COST[kind] for kind in COST), f"{ratios}, CARE {ours}, GRPO {theirs}"
+    ratios = {
+        stage: sum(ours.get(kind, 0.0) for kind in kinds) / sum(theirs.get(kind, 0.0) for kind in kinds)
+        for stage, kinds in STAGES.items()
+    }
+    print({stage: round(ratio, 2) for stage, ratio in ratios.items()})
+    slower = [stage for stage, ratio in ratios.items() if ratio > SLACK * OVER_GRPO[stage]]
+    assert not slower, f"{slower}: over GRPO {ratios}; seconds a step: CARE {ours}, GRPO {theirs}"
