@@ -23,7 +23,12 @@ from collections.abc import Mapping
 
 PRESETS: dict[str, Mapping[str, object]] = {
     "paper": {},
-    "best": {"anchor": "multi", "regions": {"enable": False}, "rescue": {"enable": False}},
+    "best": {
+        "anchor": "multi",
+        "regions": {"enable": False},
+        "rescue": {"enable": False},
+        "rgr": {"enable": False},
+    },
 }
 
 
