@@ -63,6 +63,7 @@ WHEN: dict[str, str] = {
     "regions.rationale_share": "For short rationales. At 300 tokens the paper's `gamma_pos` comes to 0.1 to 0.3.",
     "regions.include_tags": "False if a template or a constraint writes the tags, so that there is nothing to learn.",
     "rgr.enable": "False for CARE without repairs.",
+    "rgr.groups": "`failed` or `all` where many groups have no correct rollout and repairs pass (not in the paper).",
     "rgr.target": "`continue` for a strictly on-policy row.",
     "rgr.on_fail": "`original` to train the failure the policy made by itself.",
     "rgr.neg_scale": "The paper's is half of `neg_scale`; keep the ratio when that changes.",

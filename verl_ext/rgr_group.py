@@ -28,6 +28,7 @@ from recipe.care.repair import (
     Sampled,
     plan_repair,
     rank_failures,
+    rank_hopeless,
 )
 from recipe.care.token_bytes import token_bytes
 from verl_ext.verdicts import read_verdict
@@ -112,7 +113,7 @@ class Picker:
         """The failures of a group to repair: the likest to the anchor, up to ``rgr.candidates`` that have room.
 
         Args:
-            siblings: The scored rollouts. Without both a verified-correct one and a failure there is nothing to do.
+            siblings: The scored rollouts. Nothing is done without a failure, and in groups ``rgr.groups`` leaves out.
 
         Returns:
             Up to ``rgr.candidates`` with a plan; failures passed over for want of room are among them, without one.
@@ -125,11 +126,14 @@ class Picker:
             verdict = read_verdict(extra, self.care.positive_threshold)
             if sibling.is_single_turn and verdict.left_out is None:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
-        if not (positives and failures):
-            return []
-        right, wrong = ([one.output.response_ids for one in some] for some in (positives, failures))
-        order = rank_failures(right, wrong, self.tokenizer)
         rgr = self.care.rgr
+        if not failures or rgr.groups == ("failed" if positives else "mixed"):
+            return []
+        if positives:
+            right, wrong = ([one.output.response_ids for one in some] for some in (positives, failures))
+            order = rank_failures(right, wrong, self.tokenizer)
+        else:
+            order = rank_hopeless([one.sampled for one in failures])
         wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
         picked: list[Candidate] = []
         for rank, position in enumerate(order):

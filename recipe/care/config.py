@@ -39,6 +39,7 @@ SELECTORS = ("nearest", "mixed", "farthest", "random", "lexical")
 RESCUE_LOGPS = ("mean", "sum")
 RGR_TARGETS = ("rewrite", "continue")
 RGR_ON_FAIL = ("reflected", "original")
+RGR_GROUPS = ("mixed", "failed", "all")
 
 
 def _fail(key: str, value: object, remedy: str) -> typing.NoReturn:
@@ -104,6 +105,9 @@ class RgrConfig:
 
     enable: bool = True
     """Let the policy repair a representative failure of each mixed group."""
+    groups: str = "mixed"
+    """Groups to repair in: ``mixed`` (the paper's), ``failed`` (every rollout wrong; a repair that passes becomes the
+    anchor), or ``all``."""
     target: str = "rewrite"
     """What a repaired row trains: ``rewrite`` (a clean response) or ``continue`` (only the continuation, on-policy)."""
     on_fail: str = "reflected"
@@ -122,6 +126,7 @@ class RgrConfig:
     """Longest continuation of a repair, in tokens."""
 
     def __post_init__(self) -> None:
+        _one_of("rgr.groups", self.groups, RGR_GROUPS)
         _one_of("rgr.target", self.target, RGR_TARGETS)
         _one_of("rgr.on_fail", self.on_fail, RGR_ON_FAIL)
         _within("rgr.neg_scale", self.neg_scale, 0.0, 1.0)

@@ -194,6 +194,19 @@ def rank_failures(
     return likeness_F.argsort(descending=True, stable=True).tolist()
 
 
+def rank_hopeless(failures: Sequence[Sampled]) -> list[int]:
+    """Order the failures of a group without a correct rollout: the likeliest first, as the rescue picks its anchor.
+
+    Args:
+        failures: The rollouts; without sampled log-probabilities they keep their order.
+
+    Returns:
+        Positions in ``failures``.
+    """
+    means = [0.0 if one.log_probs is None else sum(one.log_probs) / max(1, len(one.log_probs)) for one in failures]
+    return sorted(range(len(failures)), key=lambda position: -means[position])
+
+
 def _rationale_end(ids: Sequence[int], table: TokenBytes) -> int:
     """How many leading tokens are the failed rationale: those that end before its closing tag begins.
 

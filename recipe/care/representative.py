@@ -56,7 +56,8 @@ class RepairReport:
 
     Attributes:
         outcome: How it ended.
-        rank: Its place in the cheap order that picked the candidates; 0 is the likest to the anchor.
+        rank: Its place in the cheap order that picked the candidates; 0 is the likest to the anchor, or in a group
+            without one the likeliest.
         tokens: Tokens decoded for it.
         seconds: From the request to the verdict.
         rollouts_done: When the last rollout of its group had been scored, in seconds since the epoch.
@@ -100,6 +101,8 @@ def choose_representatives(
 ) -> Representatives:
     """Choose the nearest selected hard negative of each group that has a usable repair.
 
+    A group in which every rollout failed has no hard negatives; there, a repair that passed is chosen, if any did.
+
     Args:
         result: The selection made on the original rows.
         group: B hashable ids; rows of a prompt share one.
@@ -107,7 +110,7 @@ def choose_representatives(
         reports: B, what the rollout workers reported of each row; None where no repair was tried.
 
     Returns:
-        The representatives, in the order their groups appear.
+        The representatives: of mixed groups in the order these appear, then of failed ones.
     """
     selected = np.flatnonzero(result.role == Role.HARD_NEGATIVE).tolist()
     if embeddings is None:
@@ -128,7 +131,19 @@ def choose_representatives(
         rows += usable[:1]
         covered += usable[:1] == [nearest]
         agreed += report is not None and report.rank == 0
-    return Representatives(rows, len(members_of), covered, agreed)
+    return Representatives(rows + _passed_in_failed_groups(result, group, reports), len(members_of), covered, agreed)
+
+
+def _passed_in_failed_groups(
+    result: CareResult, group: Sequence[Hashable], reports: Sequence[RepairReport | None]
+) -> list[int]:
+    """The first repair that passed, in the order they were picked, of each group without an anchor."""
+    anchored = {group[row] for row in np.flatnonzero(result.role == Role.ANCHOR).tolist()}
+    best: dict[Hashable, tuple[int, int]] = {}
+    for row, report in enumerate(reports):
+        if report is not None and report.outcome is Outcome.PASSED and group[row] not in anchored:
+            best[group[row]] = min(best.get(group[row], (report.rank, row)), (report.rank, row))
+    return [row for _, row in best.values()]
 
 
 RGR_METRICS: dict[str, str] = {

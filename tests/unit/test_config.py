@@ -44,6 +44,7 @@ REFUSED = {
     "regions.rationale_share=0.5 regions.gamma_pos=0.1": "algorithm.care.regions.rationale_share=0.5: excludes",
     "rgr.candidates=0": "must be at least 1, or 'all'; rgr.enable=false switches RGR off.",
     "rgr.candidates=some": "algorithm.care.rgr.candidates='some': must be one of all.",
+    "rgr.groups=every": "algorithm.care.rgr.groups='every': must be one of mixed, failed, all.",
     "rgr.target=rewrit": "Did you mean 'rewrite'?",
     "rgr.max_tokens=0": "algorithm.care.rgr.max_tokens=0: must be at least 1.",
     "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be 0 or more, or null for the rollout's.",

@@ -20,7 +20,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from recipe.care.config import RgrConfig
 from recipe.care.errors import CareDataError
-from recipe.care.repair import LengthLimits, RepairedRow, RepairText, Sampled, plan_repair, rank_failures
+from recipe.care.repair import LengthLimits, RepairedRow, RepairText, Sampled, plan_repair, rank_failures, rank_hopeless
 from recipe.tiny.tokenizer import train_tokenizer
 
 END = b"<eot>"
@@ -179,3 +179,10 @@ def test_failures_are_ranked_by_likeness_to_the_shortest_positive():
         [tokenizer.ids(one) for one in positives], [tokenizer.ids(one) for one in failures], tokenizer
     )
     assert order == [2, 1, 3, 0]
+
+
+def test_hopeless_failures_are_ranked_by_mean_log_probability():
+    """Means -1, -0.5 and -0.75; the sum would put the shortest first."""
+    failures = [Sampled([1], [5], [-1.0]), Sampled([1], [5, 6, 7], [-0.5] * 3), Sampled([1], [5, 6], [-1.0, -0.5])]
+    assert rank_hopeless(failures) == [1, 2, 0]
+    assert rank_hopeless([Sampled([1], [5], None), Sampled([1], [6], None)]) == [0, 1]

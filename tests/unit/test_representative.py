@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from recipe.care.advantage import care_advantages
-from recipe.care.config import CareConfig
+from recipe.care.config import CareConfig, RescueConfig
 from recipe.care.errors import CareDataError
 from recipe.care.representative import RGR_METRICS, Outcome, RepairReport, choose_representatives, rgr_metrics
 
@@ -62,6 +62,37 @@ def test_groups_are_told_apart_and_only_mixed_ones_count():
     chosen = choose(acc, reports, [0, 10, 20, 30, 40, 50, 60, 70], group)
     assert sorted(chosen.rows) == [1, 2]
     assert (chosen.groups, chosen.covered, chosen.agreed) == (2, 2, 2)
+
+
+def test_a_group_in_which_all_failed_takes_the_first_repair_that_passed():
+    """Rows 0 to 3 are one such group: rank 0 failed again, 1 and 2 passed. Row 5 has an anchor in its group, row 4."""
+    reports = [report("passed", 2), None, report("passed", 1), report("failed", 0), None, report("passed", 0)]
+    group = ["a"] * 4 + ["b"] * 2
+    for rescue in (True, False):
+        config = CareConfig(rescue=RescueConfig(enable=rescue))
+        chosen = choose([0, 0, 0, 0, 1, 0], reports, [0, 10, 20, 30, 40, 50], group, config)
+        assert chosen.rows == [5, 2]
+        assert (chosen.groups, chosen.covered, chosen.agreed) == (1, 1, 1)
+    nothing = [report("failed"), report("discarded"), None, None, None, None]
+    assert choose([0, 0, 0, 0, 1, 0], nothing, [0, 10, 20, 30, 40, 50], group).rows == []
+
+
+def test_a_repair_that_passed_is_the_anchor_of_a_group_in_which_all_failed():
+    """It is the only verified positive."""
+    result = care_advantages(
+        acc=[0, 1, 0, 0, 0],
+        rewards=[0, 1, 0, 0, 0],
+        group=["a"] * 5,
+        think_len=[5] * 5,
+        answer_len=[1] * 5,
+        embeddings=at_degrees(0, 10, 20, 30, 40),
+        seq_logp=None,
+        config=CareConfig(),
+        repaired=[False, True, False, False, False],
+    )
+    assert result.role.tolist() == ["hard_negative", "anchor", *["hard_negative"] * 3]
+    # Rewards 1, 0, 0, 0, 0: mean 0.2, deviation 0.4, so 2 and -0.5, which counts half.
+    assert result.advantages.tolist() == pytest.approx([-0.25, 2.0, -0.25, -0.25, -0.25], abs=1e-4)
 
 
 def test_several_anchors_still_make_one_group():

@@ -143,6 +143,10 @@ def steps(draw):
     return queue, KVBatchMeta([keys[i] for i in order], [tags[i] for i in order], "train")
 
 
+def rollouts_acc(rows: dict, key: str) -> float:
+    return rows[key]["extra_fields"]["reward_extra_info"]["acc"]
+
+
 cares = st.builds(
     lambda selector, on_fail, k: CareConfig(k=k, m=6, selector=selector, rgr=RgrConfig(on_fail=on_fail)),
     st.sampled_from(["nearest", "random", "lexical", "farthest"]),
@@ -181,14 +185,22 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         else:
             assert queue.tags[key]["min_global_steps"] == 6 and queue.tags[key]["max_global_steps"] == 9
 
-    # The selection is the one made on the originals; at most one row a group is a repair, and it was selected.
-    assert torch.equal(now.result.anchor_of, was.result.anchor_of)
-    assert torch.equal(now.result.k_prime, was.result.k_prime)
-    repaired = [row for row, role in enumerate(now.result.role) if role.startswith("repaired")]
-    assert repaired == sorted(repairs.chosen.rows)
-    assert all(was.result.role[row] == "hard_negative" for row in repaired)
-    groups = [key.split("_")[0] for row, key in enumerate(keys) if row in repaired]
+    # In mixed groups the selection is the one made on the originals; at most one row a group is a repair.
+    name_of = [key.split("_")[0] for key in keys]
+    mixed = {name_of[row] for row, role in enumerate(was.result.role) if role == "anchor"}
+    in_mixed = torch.tensor([name in mixed for name in name_of])
+    assert torch.equal(now.result.anchor_of[in_mixed], was.result.anchor_of[in_mixed])
+    assert torch.equal(now.result.k_prime[in_mixed], was.result.k_prime[in_mixed])
+    groups = [name_of[row] for row in repairs.chosen.rows]
     assert len(groups) == len(set(groups)) and "pad" not in groups
+    # Where every rollout had failed, a repair that passed is now the anchor.
+    anchors = [row for row in repairs.chosen.rows if name_of[row] not in mixed]
+    assert all(row in repairs.replaced and rollouts_acc(before, keys[row]) == 0.0 for row in anchors)
+    contrasted = [row for row in anchors if now.result.k_prime[row] > 0]
+    assert all(now.result.role[row] == "anchor" and now.result.advantages[row] > 0 for row in contrasted)
+    repaired = [row for row, role in enumerate(now.result.role) if role.startswith("repaired")]
+    assert repaired == sorted(set(repairs.chosen.rows) - set(anchors))
+    assert all(was.result.role[row] == "hard_negative" for row in repaired)
     for row in repaired:
         report = CandidateRepair.unpacked(before[keys[row]]["extra_fields"][REPAIR]).report
         assert (now.result.role[row] == "repaired_positive") == (report.outcome is Outcome.PASSED)

@@ -244,6 +244,18 @@ def test_only_mixed_groups_are_repaired(queue, rollouts):
     assert queue.log[-1] == ("u", "finished")
 
 
+@pytest.mark.parametrize(("groups", "mixed", "failed"), [("mixed", 2, 0), ("failed", 0, 2), ("all", 2, 2)])
+def test_the_setting_says_which_groups_are_repaired(queue, groups, mixed, failed):
+    care = CareConfig(rgr=RgrConfig(groups=groups))
+    for rollouts, expected in (([RIGHT, WRONG, FAR, RIGHT], mixed), ([WRONG, FAR, WRONG, FAR], failed)):
+        server = Server(rollouts, MENDED)
+        queue.rows.clear()
+        run(server, care)
+        assert len(server.repairs) == len(repairs_in(queue)) == expected
+    run(server := Server([RIGHT] * 4, MENDED), care)
+    assert not server.repairs
+
+
 @pytest.mark.parametrize(("candidates", "expected"), [(1, 1), (2, 2), ("all", 3)])
 def test_candidates_are_limited(queue, candidates, expected):
     server = Server([RIGHT, WRONG, FAR, WRONG], MENDED)
