@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -23,6 +23,7 @@ from recipe.care.config import CareConfig
 from recipe.care.repair import (
     EncodingTokenizer,
     LengthLimits,
+    RepairedRow,
     RepairPlan,
     RepairText,
     Sampled,
@@ -30,6 +31,7 @@ from recipe.care.repair import (
     rank_failures,
     rank_hopeless,
 )
+from recipe.care.seam import natural_joint
 from recipe.care.token_bytes import token_bytes
 from verl_ext.verdicts import read_verdict
 
@@ -143,3 +145,10 @@ class Picker:
             picked.append(Candidate(failures[position], rank, plan))
             wanted -= plan is not None
         return picked
+
+    def row(self, plan: RepairPlan, continuation_ids: Sequence[int], log_probs: Sequence[float] | None) -> RepairedRow:
+        """The row that the answer to ``plan`` trains; ``continue`` has the very tokens it was asked with before it."""
+        joined = plan.row(continuation_ids, log_probs)
+        if self.care.rgr.target == "continue":
+            return joined
+        return natural_joint(joined, len(plan.prefix.response_ids), self.tokenizer)

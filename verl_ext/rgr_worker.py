@@ -196,7 +196,7 @@ class RepairingMixin:
         )
         if not answer.token_ids or answer.stop_reason in ABORTED:
             return Outcome.DISCARDED, len(answer.token_ids), None
-        text = plan.row(answer.token_ids, answer.log_probs)
+        text = picker.row(plan, answer.token_ids, answer.log_probs)
         repaired = AgentLoopOutput(
             prompt_ids=failed.prompt_ids,
             response_ids=text.response_ids,

@@ -58,7 +58,9 @@ def test_dry_run_validates_the_papers_settings():
     assert "prompt 2048, response 2048 tokens" in out
     assert "seq-mean-token-mean, clip 0.2/0.28, KL 0.01, lr 1e-06" in out
     assert "4 node(s) x 8 cuda" in out
-    assert "CareConfig(k=4, m=6, near_share=None, neg_scale=0.5" in out and "gamma_pos=0.005" in out and "delta=0.1" in out
+    assert (
+        "CareConfig(k=4, m=6, near_share=None, neg_scale=0.5" in out and "gamma_pos=0.005" in out and "delta=0.1" in out
+    )
     assert "\n7\n" in out
 
 

@@ -66,7 +66,7 @@ GSPO = Method("gspo", "gspo")
 # The demo gives the rationale a quarter of a correct row's credit, because its responses are short; the paper a weight.
 PAPER: dict[str, Any] = {"regions__rationale_share": None, "regions__gamma_pos": 0.005}
 PAPER_NO_REPAIRS = _care("paper without repairs", "care_no_rgr", **PAPER)
-BEST = _care("best", "care_no_rgr", preset="best")
+BEST = _care("best", preset="best")
 
 # Ablations change one setting of these.
 NO_REPAIRS = _care("care without repairs", "care_no_rgr")
@@ -95,8 +95,9 @@ TABLES: dict[str, Table] = {
                 NO_REPAIRS,
                 _care("no regions", "care_no_rgr", regions__enable=False),
                 _care("no regions, all anchors", "care_no_rgr", regions__enable=False, anchor="multi"),
+                _care("best without repairs", "care_no_rgr", preset="best"),
                 BEST,
-                _care("best with repairs", preset="best", rgr__enable=True),
+                _care("best, repairs in all groups", preset="best", rgr__groups="all"),
                 GRPO,
             ),
         ),

@@ -19,7 +19,7 @@ import random
 from dataclasses import dataclass, replace
 
 from recipe.tiny.tasks.base import Question
-from recipe.tiny.tasks.canvas import COLOURS, HABIT, SELDOM, SIZE, blank
+from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
 UNIT = 6
 WIDTH = 9
@@ -54,4 +54,4 @@ class Bars:
 
     def slip_rate(self, question: Question) -> float:
         """The teacher misreads green and black bars."""
-        return HABIT if question.rationale.split()[0] in ("green", "black") else SELDOM
+        return STUBBORN if question.rationale.split()[0] in ("green", "black") else SELDOM

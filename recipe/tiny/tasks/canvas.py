@@ -26,6 +26,8 @@ BACKGROUNDS = ((255, 255, 255), (240, 240, 228), (228, 238, 245))
 COLOURS = {"red": (200, 40, 40), "blue": (30, 90, 200), "green": (20, 130, 60), "black": (30, 30, 30)}
 HABIT = 0.75
 """How often the careless teacher errs where it has the habit."""
+STUBBORN = 0.93
+"""How often in the families where the habit is hard to unlearn: most groups of eight samples have no right one."""
 SELDOM = 0.15
 """How often elsewhere."""
 

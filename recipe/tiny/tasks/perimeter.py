@@ -19,7 +19,7 @@ import random
 from dataclasses import dataclass, replace
 
 from recipe.tiny.tasks.base import Question
-from recipe.tiny.tasks.canvas import COLOURS, HABIT, SELDOM, SIZE, blank
+from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
 UNIT = 8
 GRID = (205, 205, 205)
@@ -54,4 +54,4 @@ class Perimeter:
     def slip_rate(self, question: Question) -> float:
         """The teacher is careless with rectangles that are wider than high."""
         width, height = (int(side) for side in question.rationale.partition(". ")[0].split(" by "))
-        return HABIT if width > height else SELDOM
+        return STUBBORN if width > height else SELDOM

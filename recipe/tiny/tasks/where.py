@@ -19,7 +19,7 @@ import random
 from dataclasses import dataclass, replace
 
 from recipe.tiny.tasks.base import Question
-from recipe.tiny.tasks.canvas import COLOURS, HABIT, SELDOM, SIZE, blank
+from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
 OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
 SIDE = 14
@@ -63,4 +63,4 @@ class Where:
 
     def slip_rate(self, question: Question) -> float:
         """The teacher mixes up left and right."""
-        return HABIT if question.rationale.partition(":")[0] in ("left", "right") else SELDOM
+        return STUBBORN if question.rationale.partition(":")[0] in ("left", "right") else SELDOM

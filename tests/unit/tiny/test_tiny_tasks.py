@@ -111,8 +111,9 @@ def extra_info(question):
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_the_habit_shows_in_some_questions_and_not_in_others(family):
     rates = [family.slip_rate(question) for question in draw(family, 200, rng_for(0, "tests"), set())]
-    assert set(rates) == {0.75, 0.15}
-    assert 0.2 < rates.count(0.75) / len(rates) < 0.8
+    habit = 0.93 if family.name in ("bars", "perimeter", "where") else 0.75
+    assert set(rates) == {habit, 0.15}
+    assert 0.2 < rates.count(habit) / len(rates) < 0.8
 
 
 def test_mistakes_of_count_add_are_near_misses_with_a_habit():

@@ -1,0 +1,81 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+r"""The joint in a rewritten row: its tokens as the tokenizer writes that text, so that the policy knows them.
+
+A repair is decoded after the cue but trained after the opening tag. Where the tokenizer merges across that joint
+(``>squares`` in one token, or ``>\\n``), plain concatenation puts tokens there that the policy never writes, with
+log-probabilities of -10 and below; trained on, they drown the rest of the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recipe.care.repair import EncodingTokenizer, RepairedRow
+from recipe.care.token_bytes import TokenBytes, token_bytes
+
+
+def natural_joint(row: RepairedRow, joint: int, tokenizer: EncodingTokenizer) -> RepairedRow:
+    """Write the tokens up to the joint, and those that reach across it, as the tokenizer does.
+
+    Tokens that come in anew were not sampled, so they are not trained. Behind the first boundary that both spellings
+    share, the row stays as it was sampled.
+
+    Args:
+        row: Prefix and continuation, put together.
+        joint: Tokens of the prefix.
+        tokenizer: The policy's tokenizer.
+
+    Returns:
+        The row; ``row`` itself where the two spellings agree, or its text cannot be encoded to the same bytes.
+    """
+    table = token_bytes(tokenizer)
+    content, stops_N = _spelled(row.response_ids, table)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:  # The policy may stop in the middle of a character.
+        return row
+    natural = tokenizer.encode(text, add_special_tokens=False)
+    natural_content, natural_stops_N = _spelled(natural, table)
+    if natural_content != content or joint == 0:
+        return row
+    # The last boundary of all is shared, since the bytes are the same.
+    shared = np.intersect1d(stops_N, natural_stops_N)
+    boundary = shared[shared >= stops_N[joint - 1]][0]
+    kept, written = (int(np.searchsorted(stops, boundary)) + 1 for stops in (stops_N, natural_stops_N))
+    return _respelled(row, kept, natural[:written], table)
+
+
+def _spelled(ids: Sequence[int], table: TokenBytes) -> tuple[bytes, np.ndarray]:
+    """The bytes of tokens, and (N,) where each ends in them; a token without text ends where the one before does."""
+    entries_N = table.rows(np.asarray(ids, dtype=np.int64))
+    return b"".join(table.pieces[entries_N].tolist()), np.cumsum(table.lengths[entries_N])
+
+
+def _respelled(row: RepairedRow, kept: int, written: list[int], table: TokenBytes) -> RepairedRow:
+    """Put ``written`` in the place of the first ``kept`` tokens; those that are the same keep their loss."""
+    if written == row.response_ids[:kept]:
+        return row
+    logp = row.log_probs
+    old = {}
+    for place, stop in enumerate(_spelled(row.response_ids[:kept], table)[1].tolist()):
+        old[stop, row.response_ids[place]] = place
+    places = [old.get(key) for key in zip(_spelled(written, table)[1].tolist(), written, strict=True)]
+    return RepairedRow(
+        response_ids=[*written, *row.response_ids[kept:]],
+        response_mask=[*(0 if one is None else row.response_mask[one] for one in places), *row.response_mask[kept:]],
+        log_probs=None if logp is None else [*(0.0 if one is None else logp[one] for one in places), *logp[kept:]],
+    )
