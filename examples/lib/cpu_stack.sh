@@ -27,6 +27,8 @@ export VLLM_CPU_OMP_THREADS_BIND=${VLLM_CPU_OMP_THREADS_BIND:-nobind}
 # Ray asks for a running cluster's token where one was set up; a laptop run starts its own.
 export RAY_AUTH_MODE=${RAY_AUTH_MODE:-disabled}
 export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
+# Ray starts workers ahead, without the environment variables that verl gives each of its own: most are never used.
+export RAY_prestart_worker_first_driver=${RAY_prestart_worker_first_driver:-0}
 
 # Logical accelerators Ray hands out, one per data-parallel rank, on each node.
 RANKS=${RANKS:-1}

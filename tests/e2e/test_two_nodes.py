@@ -71,16 +71,22 @@ def _submit(folder: Path, data: Path, *overrides: str) -> Run:
     return Run(out)
 
 
-def test_two_nodes_select_the_same(killed, cached_rollouts, tiny_data, tmp_path):
-    """The same rollouts, replayed on one rank and on two, each on a node, give the same roles and advantages."""
-    # Both are replays, which number a group's rollouts in their own way; equally good anchors tie by number.
-    both = _submit(tmp_path / "two", tiny_data, *cached_rollouts, *KEEPS_EVERYTHING)
+@pytest.fixture(scope="module")
+def both(cached_rollouts, killed, tiny_data, tmp_path_factory) -> Run:
+    """The rollouts that ``killed`` replayed on one rank, replayed on two, each on a node."""
+    return _submit(tmp_path_factory.mktemp("two"), tiny_data, *cached_rollouts, *KEEPS_EVERYTHING)
+
+
+def test_two_nodes_select_the_same(killed, both):
+    """Both are replays, which number a group's rollouts in their own way; equally good anchors tie by number."""
     one, two = _roles_by_rationale(killed), _roles_by_rationale(both)
     assert one == two
     assert two.total() > 100 and {"anchor", "hard_negative", "unused"} <= {role for _, _, role, _ in two}
     for name in ("care/groups_mixed", "care/rescue_rate", "care/rgr/triggered"):
         assert killed.steps()[1][name] == both.steps()[1][name]
-    # Each rank writes its shard.
+
+
+def test_each_rank_writes_its_shard(both):
     assert len(list(both.folder.glob("checkpoints/global_step_1/actor/model_world_size_2_rank_*.pt"))) == 2
 
 
