@@ -14,7 +14,7 @@
 """Named sets of settings, chosen with ``algorithm.care.preset``; a key the user sets wins over the preset's.
 
 ``paper`` is the defaults of ``recipe.care.config``. What ``best`` changes, and on what evidence, is in
-``docs/results/README.md``.
+``docs/comparing.md``.
 """
 
 from __future__ import annotations
