@@ -126,7 +126,8 @@ def _field_docs(cls: type) -> dict[str, str]:
     notes = {}
     for field, note in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(note, ast.Expr) and isinstance(note.value, ast.Constant):
-            text = str(note.value.value).replace("``", "`").replace("|", "or")
+            # A note may go over several lines; a cell of a table may not.
+            text = " ".join(str(note.value.value).split()).replace("``", "`").replace("|", "or")
             notes[typing.cast(ast.Name, field.target).id] = text
     return notes
 

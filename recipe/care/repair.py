@@ -213,30 +213,24 @@ def _rationale_end(ids: Sequence[int], table: TokenBytes) -> int:
     Without a rationale it is everything before the answer; without an answer everything. Tokens without text at the end
     (the end of the turn) never belong to it, and a token that reaches into the tag is dropped.
     """
-    entries_N = table.rows(np.asarray(ids, dtype=np.int64))
-    stops_N = np.cumsum(table.lengths[entries_N])
-    content = b"".join(table.pieces[entries_N].tolist())
+    content, stops_N = table.spell(ids)
     spans = find_spans(content)
     if spans.rationale is not None:
         end = spans.rationale.inner_end
     else:
         end = len(content) if spans.answer is None else spans.answer.outer_start
-    (inside,) = np.nonzero((table.lengths[entries_N] > 0) & (stops_N <= end))
+    (inside,) = np.nonzero((np.diff(stops_N, prepend=0) > 0) & (stops_N <= end))
     return int(inside[-1]) + 1 if len(inside) else 0
 
 
 def _opening(failed: Sampled, text: RepairText, table: TokenBytes) -> RepairedRow:
     """The opening tag: the chat template's (nothing to add), the sampled one, or an encoded one without loss."""
     think = TAGS_BYTES[0]
-    if _content(failed.prompt_ids[-_PROMPT_TAIL:], table).rstrip().endswith(think):
+    if table.spell(failed.prompt_ids[-_PROMPT_TAIL:])[0].rstrip().endswith(think):
         return RepairedRow([], [], None if failed.log_probs is None else [])
     for count in range(1, min(len(think), len(failed.response_ids)) + 1):
-        if _content(failed.response_ids[:count], table) == think:
+        if table.spell(failed.response_ids[:count])[0] == think:
             logp = None if failed.log_probs is None else list(failed.log_probs[:count])
             return RepairedRow(list(failed.response_ids[:count]), [1] * count, logp)
     logp = None if failed.log_probs is None else [0.0] * len(text.think_ids)
     return RepairedRow(list(text.think_ids), [0] * len(text.think_ids), logp)
-
-
-def _content(ids: Sequence[int], table: TokenBytes) -> bytes:
-    return b"".join(table.pieces[table.rows(np.asarray(ids, dtype=np.int64))].tolist())

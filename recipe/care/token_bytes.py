@@ -66,6 +66,11 @@ class TokenBytes:
         unknown = len(self.lengths) - 1
         return np.where((ids >= 0) & (ids < unknown), ids, unknown)
 
+    def spell(self, ids: Sequence[int]) -> tuple[bytes, np.ndarray]:
+        """The text of N tokens, and (N,) where each ends in it; one without text ends where the one before does."""
+        entries_N = self.rows(np.asarray(ids, dtype=np.int64))
+        return b"".join(self.pieces[entries_N].tolist()), np.cumsum(self.lengths[entries_N])
+
 
 _TABLES: WeakKeyDictionary[TokenizerLike, TokenBytes] = WeakKeyDictionary()
 

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(run_dir: Path, overrides: Sequence[str]) -> int:
     attempt = len(metrics_files(run_dir)) + 1
-    metrics_file = run_dir / f"metrics-{attempt}.jsonl"
+    metrics_file, cpu_file = (run_dir / f"{name}-{attempt}.jsonl" for name in ("metrics", "cpu"))
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     # Not in the environment: a cluster that is there already would not pass it on.
     logged = f"+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH={metrics_file}"
@@ -85,7 +85,7 @@ def _train(run_dir: Path, overrides: Sequence[str]) -> int:
         )
     stops = [signal.signal(number, _raise_interrupt) for number in (signal.SIGTERM, signal.SIGHUP)]
     try:
-        _follow(trainer, metrics_file)
+        _follow(trainer, metrics_file, cpu_file)
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
         trainer.send_signal(signal.SIGINT)
@@ -114,9 +114,8 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path) -> None:
+def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path, cpu_file: Path) -> None:
     """Print a line per step until the trainer ends, and keep what its processes cost."""
-    cpu_file = metrics_file.with_name(metrics_file.name.replace("metrics-", "cpu-"))
     printed = 0
     began = time.monotonic()
     while True:

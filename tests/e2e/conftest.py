@@ -36,6 +36,7 @@ from filelock import FileLock
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 10
+QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1")
 KEEPS_EVERYTHING = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1")
 
 

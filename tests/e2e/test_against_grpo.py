@@ -16,7 +16,7 @@
 import pytest
 
 from recipe.tiny.cpu_seconds import seconds_per_step
-from tests.e2e.conftest import Run
+from tests.e2e.conftest import QUIET, Run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -42,8 +42,7 @@ SLACK = 1.3
 @pytest.fixture(scope="module")
 def grpo(reference, cached_rollouts, run_demo, tmp_path_factory) -> Run:
     """GRPO with the plugin, its first step on the reference's rollouts."""
-    quiet = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
-    return run_demo(tmp_path_factory.mktemp("grpo"), *cached_rollouts, *quiet, METHOD="grpo", STEPS="7")
+    return run_demo(tmp_path_factory.mktemp("grpo"), *cached_rollouts, *QUIET, METHOD="grpo", STEPS="7")
 
 
 def test_grpo_is_the_same_with_and_without_the_plugin(grpo, reference, cached_rollouts, run_demo, tmp_path):
@@ -53,8 +52,7 @@ def test_grpo_is_the_same_with_and_without_the_plugin(grpo, reference, cached_ro
     which verl's ``full_determinism`` switches on, is made of kernels for accelerators.
     """
     stock = {"VERL_USE_EXTERNAL_PLUGINS": "none", "VERL_USE_EXTERNAL_MODULES": "verl_ext.cpu.alone"}
-    quiet = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
-    alone = run_demo(tmp_path, *cached_rollouts, *quiet, METHOD="grpo", STEPS="1", **stock)
+    alone = run_demo(tmp_path, *cached_rollouts, *QUIET, METHOD="grpo", STEPS="1", **stock)
     assert grpo.prompts(1) == alone.prompts(1) == reference.prompts(1)
     for name in ("critic/score/mean", "critic/advantages/max", "actor/pg_loss", "actor/grad_norm", "actor/entropy"):
         assert grpo.steps()[1][name] == pytest.approx(alone.steps()[1][name], rel=1e-5, abs=1e-8), name

@@ -22,11 +22,9 @@ from collections import defaultdict
 import psutil
 import pytest
 
-from tests.e2e.conftest import command_line
+from tests.e2e.conftest import QUIET, command_line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-
-QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1")
 
 
 @pytest.mark.parametrize("method", ["dapo", "gspo"])

@@ -20,6 +20,7 @@ modes. verl's default reward for geometry data returns a bare float, so those co
 
 import pytest
 
+from tests.e2e.conftest import QUIET
 from verl_ext.dry_run import compose, validate
 
 SWAP = "algorithm.adv_estimator=care"
@@ -124,7 +125,7 @@ TINY = {
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
-    overrides = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1", *TINY[name]]
+    overrides = [*QUIET, *TINY[name]]
     # verl 0.9.1's separate_async trainer passes flush= to a logger at INFO, which raises; docs/troubleshooting.md.
     run = run_demo(tmp_path, *overrides, STEPS="2", VERL_LOGGING_LEVEL="WARNING")
     for step in (1, 2):
