@@ -12,8 +12,3 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """A vision-language model small enough to train on two CPU cores, and tasks it can learn: nothing is downloaded."""
-
-from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
-
-# Every module here ends up in a Qwen-VL image processor, which imports torchvision.
-ensure_torchvision_ops()

@@ -19,7 +19,7 @@ import hashlib
 import io
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,6 +61,8 @@ SCHEMA = pa.schema(
 )
 UNKNOWN = -1.0
 MOST_REPEATS = 1000
+FINGERPRINTED = 64
+"""Questions a fingerprint is made of; a mixture's have all families among them."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,23 @@ class DataSettings:
     val: int
     test: int
     seed: int
+    content: str = field(init=False)
+    """What the task draws, shows and teaches, as a hash: data of a task that has changed are made again."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", fingerprint(TASKS[self.task]))
+
+
+def fingerprint(task: Task) -> str:
+    """A hash of some questions with all that a task knows about them; the same as long as the task is the same."""
+    digest, rng = hashlib.sha256(), random.Random(task.name)
+    for _ in range(FINGERPRINTED):
+        question = task.sample(rng)
+        wrong = task.err(question, rng)
+        texts = (user_text(question), question.rationale, question.answer, wrong.rationale, wrong.answer)
+        parts = (question.content_hash, question.family, question.answer_type, *texts, task.slip_rate(question))
+        digest.update(repr(parts).encode())
+    return digest.hexdigest()
 
 
 def rng_for(seed: int, purpose: str) -> random.Random:

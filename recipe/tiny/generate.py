@@ -17,13 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
-from transformers import PreTrainedModel, ProcessorMixin
 
 from recipe.tiny.prompts import answered_correctly, chat
 from recipe.tiny.tasks import Question
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, ProcessorMixin
 
 
 @dataclass(frozen=True)

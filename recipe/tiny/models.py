@@ -24,7 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import (
+
+from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
+
+ensure_torchvision_ops()  # before the image processors import torchvision
+
+from transformers import (  # noqa: E402
     AutoModelForImageTextToText,
     AutoProcessor,
     PreTrainedModel,
@@ -39,7 +44,7 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
-from recipe.tiny.tokenizer import EOS, IMAGE_PAD, PAD, VIDEO_PAD
+from recipe.tiny.tokenizer import EOS, IMAGE_PAD, PAD, VIDEO_PAD  # noqa: E402
 
 MERGE = 2
 HIDDEN = 128

@@ -22,7 +22,7 @@ writes
     runs/tiny/model/                          the same after the warm start: what reinforcement learning starts from
 
 Each folder is finished or absent: an interrupted run leaves nothing half-written. A folder that was made with the same
-settings is kept, one made with other settings is made again. It takes well under a minute, on one CPU core.
+settings is kept, one made with other settings is made again. It takes about a minute and a half, on one CPU core.
 """
 
 from __future__ import annotations
@@ -30,30 +30,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from transformers.utils import logging as transformers_logging
 
 from recipe.tiny import store
 from recipe.tiny.dataset import DataSettings, draw, rng_for, write_splits
-from recipe.tiny.models import FAMILIES, build
 from recipe.tiny.prompts import texts
+from recipe.tiny.settings import ARCHITECTURES, BaseSettings, WarmStartSettings
 from recipe.tiny.tasks import TASKS
-from recipe.tiny.tokenizer import train_tokenizer
-from recipe.tiny.warm_start import WarmStartSettings, warm_start
-
-
-@dataclass(frozen=True)
-class BaseSettings:
-    """What the untrained model depends on."""
-
-    family: str
-    task: str
-    seed: int
-    tokenizer_questions: int = 512
-    """Questions whose text the tokenizer is trained on."""
 
 
 def prepare_data(out: Path, settings: DataSettings) -> None:
@@ -68,19 +51,35 @@ def prepare_base(out: Path, settings: BaseSettings) -> None:
     """Make the tokenizer and the untrained model, unless they are there."""
     if _kept(out, store.is_finished(out, settings)):
         return
+    # torch and transformers take seconds to load, and every run of the demo asks for folders that are mostly there.
+    from recipe.tiny.models import build
+    from recipe.tiny.tokenizer import train_tokenizer
+
     rng = rng_for(settings.seed, "tokenizer")
     questions = draw(TASKS[settings.task], settings.tokenizer_questions, rng, set())
     with store.making(out, settings) as draft:
         build(settings.family, draft, settings.seed, train_tokenizer(texts(questions)))
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line; see ``--help``."""
-    arguments = _parser().parse_args(argv)
-    transformers_logging.disable_progress_bar()
+def prepare_model(base: Path, data: Path, out: Path, settings: WarmStartSettings) -> None:
+    """Make the warm-started model, unless it is there."""
+    if _kept(out, store.is_finished(out, settings, [base, data])):
+        return
+    import torch
+    from transformers.utils import logging
+
+    from recipe.tiny.warm_start import warm_start
+
+    logging.disable_progress_bar()
     # At this size a second thread saves a third of the time at best; on a busy machine the threads' waiting for each
     # other makes training five times slower instead.
     torch.set_num_threads(1)
+    print(f"warm start: {warm_start(base, data, out, settings)}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; see ``--help``."""
+    arguments = _parser().parse_args(argv)
     began = time.monotonic()
     out, task, seed = arguments.out, arguments.task, arguments.seed
     data, base, model = out / "data", out / "base", out / "model"
@@ -89,9 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = WarmStartSettings(
         task, seed, arguments.steps, learning_rate=arguments.learning_rate, careful_share=arguments.careful_share
     )
-    _kept(model, store.is_finished(model, settings, [base, data]))
-    result = warm_start(base, data, model, settings)
-    print(f"warm start: {result}")
+    prepare_model(base, data, model, settings)
     print(f"ready in {time.monotonic() - began:.0f} s. Train from it with")
     print(f"  actor_rollout_ref.model.path={model}")
     print(f"  data.train_files={data}/train.parquet data.val_files={data}/val.parquet")
@@ -109,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/tiny"), help="folder to fill (default: %(default)s)")
     parser.add_argument(
-        "--family", choices=sorted(FAMILIES), default="qwen2_5_vl", help="architecture (default: %(default)s)"
+        "--family", choices=ARCHITECTURES, default="qwen2_5_vl", help="architecture (default: %(default)s)"
     )
     parser.add_argument("--task", choices=sorted(TASKS), default="count_add", help="questions (default: %(default)s)")
     parser.add_argument("--train", type=int, default=2048, help="training questions (default: %(default)s)")

@@ -29,9 +29,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import PreTrainedModel, ProcessorMixin
 
 from recipe.care.config import RgrConfig
 from recipe.care.cues import CUES
@@ -41,6 +41,9 @@ from recipe.tiny.dataset import read_questions
 from recipe.tiny.generate import Request, Sampling, complete, prompt_ids
 from recipe.tiny.models import load
 from recipe.tiny.tasks import Question
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, ProcessorMixin
 
 ARMS = ("cue", "no cue", "fresh")
 LIMITS = LengthLimits(response=128, model=512)

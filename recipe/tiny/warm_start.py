@@ -29,56 +29,23 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import PreTrainedModel, ProcessorMixin
 
 from recipe.tiny import store
 from recipe.tiny.dataset import content_hashes, draw, read_questions, rng_for
 from recipe.tiny.generate import GroupReport, Sampling, evaluate, report_groups
 from recipe.tiny.models import load, save
 from recipe.tiny.prompts import Lesson, chat, plain_lesson, repair_lesson
+from recipe.tiny.settings import WarmStartSettings
 from recipe.tiny.tasks import TASKS, Question, Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, ProcessorMixin
 
 IGNORED = -100
 RESULT = "warm_start.json"
-
-
-@dataclass(frozen=True)
-class WarmStartSettings:
-    """What the warm-started model depends on, besides the model and the data it starts from."""
-
-    task: str
-    seed: int
-    steps: int = 200
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    ramp_steps: int = 20
-    """Steps over which the learning rate rises to its value."""
-    decay_share: float = 0.3
-    """Share of the steps, at the end, over which it falls to nothing."""
-    eval_every: int = 100
-    """Steps between two looks at the probe."""
-    repair_share: float = 0.2
-    """Share of the lessons that repair a mistake."""
-    careful_share: float = 0.0
-    """Share of the steps, the first ones, whose teacher makes no mistakes: what is hard to see is learned sooner."""
-    probe: int = 256
-    """Questions of the probe, which appear nowhere else."""
-    samples: int = 8
-    """Samples a prompt in the closing report on groups."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps={self.steps}: at least one is needed.")
-        for name in ("repair_share", "careful_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be between 0 and 1.")
-
-    def rate(self, step: int) -> float:
-        """Learning rate of the step that follows ``step`` steps, as a share of ``learning_rate``."""
-        left = self.steps - step
-        return min(1.0, (step + 1) / self.ramp_steps, left / max(1.0, self.decay_share * self.steps))
 
 
 @dataclass(frozen=True)
@@ -105,14 +72,12 @@ def warm_start(base: Path, data: Path, out: Path, settings: WarmStartSettings) -
     Args:
         base: Checkpoint folder to start from.
         data: Folder of the parquet files; none of their questions is trained on.
-        out: Folder for the new checkpoint. When it is there already, made the same way, nothing is done.
+        out: Folder for the new checkpoint.
         settings: Everything else.
 
     Returns:
-        How it ended, now or when ``out`` was made.
+        How it ended; ``out`` keeps that too.
     """
-    if store.is_finished(out, settings, [base, data]):
-        return _read_result(out)
     train_prompts = read_questions(data / "train.parquet")
     taken = content_hashes(train_prompts)
     for split in ("val", "test"):
@@ -220,8 +185,3 @@ def add_gradient(model: PreTrainedModel, processor: ProcessorMixin, lessons: Seq
         (loss / tokens).backward()
         total += loss.item() / tokens
     return total
-
-
-def _read_result(folder: Path) -> WarmStartResult:
-    fields = json.loads((folder / RESULT).read_text())
-    return WarmStartResult(**{**fields, "groups": GroupReport(**fields["groups"])})

@@ -20,7 +20,8 @@ import torch
 
 from recipe.tiny.dataset import DataSettings, draw, rng_for
 from recipe.tiny.models import FAMILIES
-from recipe.tiny.prepare import BaseSettings, prepare_base, prepare_data
+from recipe.tiny.prepare import prepare_base, prepare_data
+from recipe.tiny.settings import BaseSettings
 from recipe.tiny.tasks import TASKS, Question
 
 

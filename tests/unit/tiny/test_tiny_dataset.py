@@ -22,10 +22,19 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
-from recipe.tiny.dataset import SCHEMA, DataSettings, content_hashes, draw, draw_splits, read_questions, write_splits
+from recipe.tiny.dataset import (
+    SCHEMA,
+    DataSettings,
+    content_hashes,
+    draw,
+    draw_splits,
+    fingerprint,
+    read_questions,
+    write_splits,
+)
 from recipe.tiny.models import load
 from recipe.tiny.prompts import user_text
-from recipe.tiny.tasks import Question
+from recipe.tiny.tasks import TASKS, Question
 from recipe.tiny.tasks.base import Image
 
 SETTINGS = DataSettings("count_add", train=24, val=8, test=8, seed=0)
@@ -52,6 +61,15 @@ def test_a_larger_training_split_leaves_the_others_alone():
 def test_another_seed_gives_other_questions():
     first, other = (draw_splits(DataSettings("count_add", 20, 8, 8, seed)) for seed in (0, 1))
     assert content_hashes(first["val"]) != content_hashes(other["val"])
+
+
+def test_a_changed_task_has_another_fingerprint(monkeypatch):
+    before = {name: fingerprint(task) for name, task in TASKS.items()}
+    assert len(set(before.values())) == len(before)
+    assert before == {name: fingerprint(task) for name, task in TASKS.items()}
+    monkeypatch.setattr("recipe.tiny.tasks.where.STUBBORN", 0.5)
+    changed = {name for name, task in TASKS.items() if fingerprint(task) != before[name]}
+    assert changed == {"where", "mixed"}
 
 
 def test_a_task_that_runs_out_says_so():

@@ -247,7 +247,8 @@ def main(family, folder):
     """Run every case."""
     from recipe.tiny.dataset import draw, rng_for
     from recipe.tiny.models import load
-    from recipe.tiny.prepare import BaseSettings, prepare_base
+    from recipe.tiny.prepare import prepare_base
+    from recipe.tiny.settings import BaseSettings
     from recipe.tiny.tasks import TASKS
 
     base, adapter = folder / "base", folder / "adapter"
