@@ -111,11 +111,11 @@ def common(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_data(common) -> Path:
-    """Data and a warm-started model, made as the demo makes them, once."""
-    out = common / "tiny_data"
+    """Data and a warm-started model, made as the demo makes them and kept for the next time."""
+    out = ROOT / "runs" / "tests" / "tiny_data"
     command = [sys.executable, "-m", "recipe.tiny.prepare", "--out", str(out)]
     with FileLock(common / "tiny_data.lock"):
-        subprocess.run(command, check=True, timeout=600, cwd=ROOT)
+        subprocess.run(command, check=True, timeout=900, cwd=ROOT)
     return out
 
 
