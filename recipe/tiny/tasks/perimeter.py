@@ -21,16 +21,17 @@ from dataclasses import dataclass, replace
 from recipe.tiny.tasks.base import Question
 from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
-UNIT = 8
+UNIT = SIZE // 4
 GRID = (205, 205, 205)
+SHADE = 20
 
 
 @dataclass(frozen=True)
 class Perimeter:
-    """Sides of 1 to 6 units."""
+    """Sides of 1 to 4 units."""
 
     name: str = "perimeter"
-    longest: int = 6
+    longest: int = 4
 
     def sample(self, rng: random.Random) -> Question:
         """Draw one question; see the module's docstring."""
@@ -41,7 +42,9 @@ class Perimeter:
         width, height = rng.randint(1, self.longest), rng.randint(1, self.longest)
         left, top = (rng.randint(0, SIZE // UNIT - side) * UNIT for side in (width, height))
         box = (left, top, left + width * UNIT - 1, top + height * UNIT - 1)
-        pen.rectangle(box, fill=rng.choice(list(COLOURS.values())))
+        # Any shade of the colour: sides, places and colours alone make too few different questions.
+        shade = tuple(channel + rng.randint(-SHADE, SHADE) for channel in rng.choice(list(COLOURS.values())))
+        pen.rectangle(box, fill=shade)
         rationale = f"{width} by {height}. {width}+{height}={width + height}. 2*{width + height}={2 * (width + height)}"
         question = "What is the perimeter of the rectangle?"
         return Question(image, question, str(2 * (width + height)), rationale, family=self.name)

@@ -21,46 +21,45 @@ from dataclasses import dataclass, replace
 from recipe.tiny.tasks.base import Question
 from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
-OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above"}
+OPTIONS = ("above", "below", "beside")
+SLIP = {"above": "below", "below": "above", "beside": "above"}
 SIDE = 14
-APART = 8
+HALF = SIZE // 2
 WOBBLE = 4
-"""At most 8 pixels askew, at least 22 apart: only one option fits."""
-LETTERS = "ABCD"
+"""At most 8 pixels askew, in different halves of the picture: only one option fits."""
+LETTERS = "ABC"
 
 
 @dataclass(frozen=True)
 class Where:
-    """A circle left of, right of, above or below a square."""
+    """A red circle above, below or beside a blue square."""
 
     name: str = "where"
 
     def sample(self, rng: random.Random) -> Question:
         """Draw one question; see the module's docstring."""
-        direction = rng.choice(list(OPPOSITE))
-        near = rng.randint(0, SIZE - 2 * SIDE - APART)
-        far = rng.randint(near + SIDE + APART, SIZE - SIDE)
-        along = [near, far] if direction in ("left", "above") else [far, near]
+        direction = rng.choice(OPTIONS)
+        near, far = (rng.randint(start, start + HALF - SIDE) for start in (0, HALF))
         middle = rng.randint(WOBBLE, SIZE - SIDE - WOBBLE)
-        across = [middle + rng.randint(-WOBBLE, WOBBLE) for _ in range(2)]
-        circle, square = (
-            zip(along, across, strict=True) if direction in ("left", "right") else zip(across, along, strict=True)
-        )
+        first, second = (middle + rng.randint(-WOBBLE, WOBBLE) for _ in range(2))
+        if direction == "beside":
+            circle, square = rng.sample([(near, first), (far, second)], 2)
+        else:
+            heights = (near, far) if direction == "above" else (far, near)
+            circle, square = zip((first, second), heights, strict=True)
         image, pen = blank(rng)
-        round_colour, square_colour = rng.sample(list(COLOURS.values()), 2)
-        pen.ellipse((*circle, circle[0] + SIDE - 1, circle[1] + SIDE - 1), fill=round_colour)
-        pen.rectangle((*square, square[0] + SIDE - 1, square[1] + SIDE - 1), fill=square_colour)
-        options = tuple(OPPOSITE)
-        letter = LETTERS[options.index(direction)]
+        pen.ellipse((*circle, circle[0] + SIDE - 1, circle[1] + SIDE - 1), fill=COLOURS["red"])
+        pen.rectangle((*square, square[0] + SIDE - 1, square[1] + SIDE - 1), fill=COLOURS["blue"])
+        letter = LETTERS[OPTIONS.index(direction)]
         question = "Where is the circle, seen from the square?"
-        return Question(image, question, letter, f"{direction}: {letter}", options, "choice", self.name)
+        return Question(image, question, letter, f"{direction}: {letter}", OPTIONS, "choice", self.name)
 
     def err(self, question: Question, rng: random.Random) -> Question:
-        """Name the opposite."""
-        wrong = OPPOSITE[question.rationale.partition(":")[0]]
-        letter = LETTERS[question.options.index(wrong)]
+        """Name another place."""
+        wrong = SLIP[question.rationale.partition(":")[0]]
+        letter = LETTERS[OPTIONS.index(wrong)]
         return replace(question, answer=letter, rationale=f"{wrong}: {letter}")
 
     def slip_rate(self, question: Question) -> float:
-        """The teacher mixes up left and right."""
-        return STUBBORN if question.rationale.partition(":")[0] in ("left", "right") else SELDOM
+        """The teacher takes above for below."""
+        return STUBBORN if question.rationale.startswith("above") else SELDOM

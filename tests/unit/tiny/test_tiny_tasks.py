@@ -154,30 +154,25 @@ def test_the_larger_square_has_more_pixels():
 def test_perimeters_fit_the_area():
     for question in draw(TASKS["perimeter"], 100, rng_for(0, "tests"), set()):
         width, height = (int(side) for side in question.rationale.partition(". ")[0].split(" by "))
-        # 8 x 8 pixels a unit.
-        assert _colours(question.image).total() == width * height * 64
+        areas = Counter(map(tuple, np.asarray(question.image).reshape(-1, 3).tolist()))
+        # 14 x 14 pixels a unit, all of one shade, darker than background and grid.
+        assert areas[min(areas, key=sum)] == width * height * 14 * 14
         assert int(question.answer) == 2 * (width + height)
 
 
 def test_the_circle_is_where_the_letter_says():
     for question in draw(TASKS["where"], 100, rng_for(0, "tests"), set()):
         pixels = np.asarray(question.image)
-        shapes = []
-        for name, _ in _colours(question.image).items():
-            rows, columns = np.nonzero((pixels == COLOURS[name]).all(axis=2))
-            shapes.append((len(rows), columns.mean(), rows.mean()))
-        (_, circle_x, circle_y), (_, square_x, square_y) = sorted(shapes)  # a disc has fewer pixels than its square
-        offset = {
-            "left": square_x - circle_x,
-            "right": circle_x - square_x,
-            "above": square_y - circle_y,
-            "below": circle_y - square_y,
-        }
-        # 14 pixels wide and 8 apart: the centres are at least 22 from each other along the direction.
-        right = question.options["ABCD".index(question.answer)]
-        assert offset[right] > 21
-        # Nobody could take one of the others for right: across, the centres are at most 8 apart.
-        assert all(value < 9 for direction, value in offset.items() if direction != right)
+        (circle_y, circle_x), (square_y, square_x) = (
+            [axis.mean() for axis in np.nonzero((pixels == COLOURS[name]).all(axis=2))] for name in ("red", "blue")
+        )
+        down, aside = square_y - circle_y, abs(square_x - circle_x)
+        right = question.options["ABC".index(question.answer)]
+        # In different halves along the direction, at most 8 pixels askew across it.
+        if right == "beside":
+            assert abs(down) < 9 and aside > 13
+        else:
+            assert aside < 9 and (down if right == "above" else -down) > 13
 
 
 def test_a_mixture_draws_from_all_and_errs_like_each():
