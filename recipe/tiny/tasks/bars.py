@@ -21,17 +21,17 @@ from dataclasses import dataclass, replace
 from recipe.tiny.tasks.base import Question
 from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
-UNIT = 6
+UNIT = 10
 WIDTH = 9
 GRID = (205, 205, 205)
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Four bars of 1 to 8 units over a grid with a line for each unit."""
+    """Four bars of 1 to 5 units over a grid with a line for each unit."""
 
     name: str = "bars"
-    highest: int = 8
+    highest: int = 5
 
     def sample(self, rng: random.Random) -> Question:
         """Draw one question; see the module's docstring."""

@@ -22,7 +22,6 @@ from recipe.tiny.tasks.base import Question
 from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
 OPTIONS = ("above", "below", "beside")
-SLIP = {"above": "below", "below": "above", "beside": "above"}
 SIDE = 14
 HALF = SIZE // 2
 WOBBLE = 4
@@ -55,11 +54,10 @@ class Where:
         return Question(image, question, letter, f"{direction}: {letter}", OPTIONS, "choice", self.name)
 
     def err(self, question: Question, rng: random.Random) -> Question:
-        """Name another place."""
-        wrong = SLIP[question.rationale.partition(":")[0]]
-        letter = LETTERS[OPTIONS.index(wrong)]
-        return replace(question, answer=letter, rationale=f"{wrong}: {letter}")
+        """Name the next option's letter for the right place."""
+        letter = LETTERS[(LETTERS.index(question.answer) + 1) % len(LETTERS)]
+        return replace(question, answer=letter, rationale=f"{question.rationale.partition(':')[0]}: {letter}")
 
     def slip_rate(self, question: Question) -> float:
-        """The teacher takes above for below."""
+        """The teacher is careless with what is above."""
         return STUBBORN if question.rationale.startswith("above") else SELDOM
