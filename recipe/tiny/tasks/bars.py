@@ -22,13 +22,14 @@ from recipe.tiny.tasks.base import Question
 from recipe.tiny.tasks.canvas import COLOURS, SELDOM, SIZE, STUBBORN, blank
 
 UNIT = 10
-WIDTH = 9
+WIDTH = 14
+BARS = 2
 GRID = (205, 205, 205)
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Four bars of 1 to 5 units over a grid with a line for each unit."""
+    """Two bars of 1 to 5 units over a grid with a line for each unit."""
 
     name: str = "bars"
     highest: int = 5
@@ -38,10 +39,10 @@ class Bars:
         image, pen = blank(rng)
         for line in range(1, self.highest + 1):
             pen.line((0, SIZE - 1 - line * UNIT, SIZE - 1, SIZE - 1 - line * UNIT), fill=GRID)
-        names = rng.sample(list(COLOURS), len(COLOURS))
+        names = rng.sample(list(COLOURS), BARS)
         heights = {name: rng.randint(1, self.highest) for name in names}
         for place, name in enumerate(names):
-            left = 3 + place * (SIZE // len(names))
+            left = place * SIZE // BARS + rng.randint(0, SIZE // BARS - WIDTH)
             pen.rectangle((left, SIZE - heights[name] * UNIT, left + WIDTH - 1, SIZE - 1), fill=COLOURS[name])
         asked = rng.choice(names)
         question = f"How high is the {asked} bar?"

@@ -141,8 +141,8 @@ def test_count_counts_the_squares_and_is_careless_with_many():
 
 def test_bars_are_as_high_as_the_answer_says():
     for question in draw(TASKS["bars"], 100, rng_for(0, "tests"), set()):
-        # A bar is 9 pixels wide and 10 pixels a unit high.
-        assert _colours(question.image)[question.question.split()[4]] == int(question.answer) * 10 * 9
+        # A bar is 14 pixels wide and 10 pixels a unit high.
+        assert _colours(question.image)[question.question.split()[4]] == int(question.answer) * 10 * 14
 
 
 def test_the_larger_square_has_more_pixels():
