@@ -48,6 +48,7 @@ CPU_HOOKS: dict[str, str] = {
     "verl.trainer.ppo.v1.replay_buffer": "verl_ext.cpu.polling:install",
     "verl.utils.tokenizer.continuous_token": "verl_ext.cpu.image_features:install_prompts",
     "verl.utils.distributed": "verl_ext.cpu.process_group:install",
+    "verl.utils.torch_functional": "verl_ext.cpu.log_probs:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.cpu.engines:install",
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.cpu.weight_sync:install",
     "vllm.model_executor.layers.utils": "verl_ext.cpu.vllm_linear:install",
