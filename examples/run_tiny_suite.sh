@@ -14,7 +14,7 @@
 # limitations under the License.
 # Compare methods on the tiny tasks, several seeds each, and print the table with 95% intervals.
 #
-#   bash examples/run_tiny_suite.sh                                      # GRPO, DAPO, GSPO, CARE without repairs, CARE
+#   bash examples/run_tiny_suite.sh                                      # GRPO, DAPO, GSPO, the paper's CARE and `best`
 #   bash examples/run_tiny_suite.sh --table rgr --seeds 0 1 2            # what a repaired row trains
 #   bash examples/run_tiny_suite.sh --task count_add --steps 20 --seeds 0    # a quick look
 #

@@ -205,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--table", choices=sorted(TABLES), required=True, help="what to compare")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds (default: 0 1 2 3 4)")
-    parser.add_argument("--steps", type=int, default=40, help="updates of a run (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=30, help="updates of a run (default: %(default)s)")
     parser.add_argument("--task", choices=sorted(TASKS), default="mixed", help="questions (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "suite", help="where runs and results go")
