@@ -46,7 +46,8 @@ from data_prep import vision_r1_cold
 from data_prep.prompts import INSTRUCTION
 from recipe.tiny import prompts, store
 from recipe.tiny.dataset import DataSettings, content_hashes, draw, read_questions, rng_for, write_splits
-from recipe.tiny.models import FAMILIES, build
+from recipe.tiny.models import build
+from recipe.tiny.settings import ARCHITECTURES, BaseSettings
 from recipe.tiny.tasks import TASKS, Question
 from recipe.tiny.tokenizer import train_tokenizer
 from recipe.tiny.warm_start import teach
@@ -65,13 +66,9 @@ class QuestionSettings:
 
 
 @dataclass(frozen=True)
-class BaseSettings:
-    """What the untrained model depends on."""
+class ColdBaseSettings(BaseSettings):
+    """What the untrained model depends on: its tokenizer knows the converters' instruction."""
 
-    family: str
-    task: str
-    seed: int
-    tokenizer_questions: int = 512
     instruction: str = INSTRUCTION
 
 
@@ -107,7 +104,7 @@ def write_questions(settings: QuestionSettings, folder: Path) -> None:
         pq.write_table(table.set_column(place, table.schema.field(place), pa.array(asked, table["prompt"].type)), path)
 
 
-def write_base(settings: BaseSettings, folder: Path) -> None:
+def write_base(settings: ColdBaseSettings, folder: Path) -> None:
     """Save the untrained model; its tokenizer knows the converters' instruction."""
     questions = draw(
         TASKS[settings.task], settings.tokenizer_questions, rng_for(settings.seed, "cold tokenizer"), set()
@@ -167,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not store.is_finished(data, questions):
         with store.making(data, questions) as draft:
             write_questions(questions, draft)
-    model = BaseSettings(options.family, task, seed)
+    model = ColdBaseSettings(options.family, task, seed)
     if not store.is_finished(base, model):
         with store.making(base, model) as draft:
             write_base(model, draft)
@@ -187,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--out", type=Path, default=Path("runs/tiny_cold"), help="folder to fill (default: %(default)s)")
-    add("--family", choices=sorted(FAMILIES), default="qwen2_5_vl", help="architecture (default: %(default)s)")
+    add("--family", choices=ARCHITECTURES, default="qwen2_5_vl", help="architecture (default: %(default)s)")
     add("--task", choices=sorted(TASKS), default="count_add", help="questions (default: %(default)s)")
     add("--lessons", type=int, default=4096, help="rows of the SFT file (default: %(default)s)")
     add("--train", type=int, default=1024, help="questions for RL (default: %(default)s)")

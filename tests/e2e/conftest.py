@@ -119,11 +119,12 @@ def common(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_data(common) -> Path:
+def tiny_data() -> Path:
     """Data and a warm-started model, made as the demo makes them and kept for the next time."""
     out = ROOT / "runs" / "tests" / "tiny_data"
     command = [sys.executable, "-m", "recipe.tiny.prepare", "--out", str(out)]
-    with FileLock(common / "tiny_data.lock"):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(out.with_suffix(".lock")):
         subprocess.run(command, check=True, timeout=900, cwd=ROOT)
     return out
 
