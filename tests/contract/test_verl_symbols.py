@@ -23,7 +23,7 @@ import pytest
 
 from recipe.care.loss_scale import LOSS_AGG_MODES
 from verl_ext.cpu.detect import runs_without_accelerator
-from verl_ext.hooks import CPU_HOOKS, EVERY_RUN_HOOKS, HOOKS
+from verl_ext.hooks import CPU_HOOKS, EVERY_RUN_HOOKS, HOOKS, arm
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = ("verl", "transfer_queue", "tensordict", "ray", "vllm")
@@ -81,6 +81,18 @@ def test_symbol_exists(module, name):
 @pytest.mark.parametrize("module", sorted({*HOOKS, *EVERY_RUN_HOOKS, *CPU_HOOKS}))
 def test_hooked_module_exists(module):
     importlib.import_module(module)
+
+
+@pytest.mark.skipif(not runs_without_accelerator(), reason="vLLM looks in a process of its own beside an accelerator")
+@pytest.mark.parametrize("family", ["Qwen2_5_VL", "Qwen3VL"])
+def test_vllm_looks_at_model_classes_where_it_has_never_run(family, tmp_path, monkeypatch):
+    arm()
+    from vllm.model_executor.models.registry import ModelRegistry
+
+    monkeypatch.setenv("VLLM_CACHE_ROOT", str(tmp_path))
+    info = ModelRegistry.models[f"{family}ForConditionalGeneration"].inspect_model_cls()
+    assert info.supports_multimodal
+    assert list(tmp_path.rglob("*.json")), "the answer came from a cache"
 
 
 def test_version():
