@@ -51,6 +51,7 @@ CPU_HOOKS: dict[str, str] = {
     "verl.utils.torch_functional": "verl_ext.cpu.log_probs:install",
     "verl.workers.engine.fsdp.transformer_impl": "verl_ext.cpu.engines:install",
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.cpu.weight_sync:install",
+    "verl.workers.rollout.vllm_rollout.vllm_async_server": "verl_ext.cpu.vllm_server:install",
     "vllm.model_executor.layers.utils": "verl_ext.cpu.vllm_linear:install",
     "vllm.model_executor.models.registry": "verl_ext.cpu.vllm_inspection:install",
     "vllm.multimodal.processing.processor": "verl_ext.cpu.vllm_cached_images:install",

