@@ -18,7 +18,7 @@
 #   METHOD=grpo bash examples/run_tiny_vlm_care_cpu.sh    # a baseline, same budget; or dapo, gspo, care_no_rgr
 #   bash examples/run_tiny_vlm_care_cpu.sh +algorithm.care.selector=random    # any further verl override
 #
-# Variables: METHOD (care; ALGO is another name for it), STEPS (30), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), SEED (0),
+# Variables: METHOD (care; ALGO is another name for it), STEPS (20), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), SEED (0),
 # RUN_DIR (runs/tiny_$FAMILY_$METHOD), DATA_DIR (runs/tiny_data_$FAMILY), PREPARATION (more arguments for recipe.tiny.prepare),
 # MODEL (start from this model and the questions in DATA_DIR, and prepare nothing: docs/recipe.md), VENV (.venv),
 # SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made).
@@ -29,7 +29,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
 
 METHOD=${METHOD:-${ALGO:-care}}
-STEPS=${STEPS:-30}
+STEPS=${STEPS:-20}
 FAMILY=${FAMILY:-qwen2_5_vl}
 SEED=${SEED:-0}
 DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}

@@ -153,6 +153,7 @@ def summarise(
     prompts: int,
     group: int,
     commit: str,
+    start: float | None = None,
 ) -> Result:
     """The result of a run from its metrics.
 
@@ -166,6 +167,7 @@ def summarise(
         prompts: Groups a step trains on.
         group: Rollouts a prompt.
         commit: Of the code.
+        start: Held-out accuracy before training, where the run itself did not look.
     """
     trained = [step for step in steps if step.number > 0]
     looks, tokens = [], 0.0
@@ -175,6 +177,8 @@ def summarise(
             tokens += step.data["response_length/mean"] * rows + step.data.get("care/rgr/tokens", 0)
         if step.val_accuracy is not None:
             looks.append(Look(step.number, round(tokens), step.val_accuracy))
+    if start is not None and looks[0].step > 0:
+        looks.insert(0, Look(0, 0, start))
     return Result(
         method=method.name,
         algorithm=method.algorithm,

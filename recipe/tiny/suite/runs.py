@@ -82,6 +82,11 @@ class Settings:
         return self.out / f"data_{self.task}"
 
     @property
+    def start(self) -> Path:
+        """Held-out accuracy of that model: greedy, so the same for all runs, and one of them looks."""
+        return self.data / "start_accuracy.json"
+
+    @property
     def preparation(self) -> tuple[str, ...]:
         """Arguments for ``recipe.tiny.prepare``."""
         return ("--task", self.task, "--test", "480", *WARM_START.get(self.task, ()))
@@ -150,12 +155,15 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     protocol.append(f"trainer.rollout_data_dir={dumps}")
     if settings.task in LEARNING_RATE:
         protocol.append(f"actor_rollout_ref.actor.optim.lr={LEARNING_RATE[settings.task]}")
+    start = json.loads(settings.start.read_text()) if settings.start.exists() else None
+    protocol.append(f"trainer.val_before_train={start is None}")
     command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *method.overrides]
     variables = {"METHOD": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
     paths = {"RUN_DIR": str(folder), "DATA_DIR": str(settings.data), "SKIP_SETUP": "1", "VENV": sys.prefix}
     preparation = {"PREPARATION": " ".join(settings.preparation)}
     with open(_made(folder.parent) / f"{name}.log", "a") as log:
-        print(f"{method.name}, seed {seed}: started; its progress is in {log.name}", flush=True)
+        # In one piece, because another run may print at the same time.
+        print(f"{method.name}, seed {seed}: started; its progress is in {log.name}\n", end="", flush=True)
         environment = {**os.environ, **variables, **paths, **preparation}
         run = subprocess.run(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
     if run.returncode:
@@ -168,7 +176,9 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     k = care.k if care.equalize else None
     raw = raw_advantages(itertools.chain.from_iterable(rows), k=k, neg_scale=care.neg_scale)
     signals, steps = [signal_of(one) for one in rows], read_attempts(metrics_files(folder))
-    result = summarise(method, seed, data, steps, signals, raw, prompts=PROMPTS, group=GROUP, commit=_commit())
+    shape = {"prompts": PROMPTS, "group": GROUP}
+    result = summarise(method, seed, data, steps, signals, raw, **shape, commit=_commit(), start=start)
+    settings.start.write_text(json.dumps(result.looks[0].accuracy))
     shutil.rmtree(folder / "checkpoints")
     return result
 

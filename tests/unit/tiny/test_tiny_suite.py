@@ -93,6 +93,12 @@ def test_a_run_is_summed_up_from_its_metrics():
     # 2 groups of 4 rows a step: 10 * 8 tokens and 7 of repairs, then 20 * (2 + 3 + 1) * 4; repairs passed 0 and 0.5.
     one = summarise(TABLE.methods[1], 3, "d", steps, [Signal(0.5, 0.25)] * 2, [RAW], prompts=2, group=4, commit="abc")
     assert one.looks == (Look(0, 0, 0.5), Look(2, 567, 0.8))
+    # What another run saw before training is taken where this one did not look.
+    sizes = {"prompts": 2, "group": 4}
+    other, same = (
+        summarise(TABLE.methods[1], 3, "d", some, [], **sizes, commit="", start=0.45) for some in (steps[1:], steps)
+    )
+    assert (other.looks, same.looks) == ((Look(0, 0, 0.45), Look(2, 567, 0.8)), one.looks)
     assert one.families == {"a": 0.6, "b": 1.0}
     assert one.raw_advantages == (RAW,)
     assert (one.failure_mass, one.zero_signal) == ((0.5, 0.5), (0.25, 0.25))
@@ -151,6 +157,8 @@ def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
         runs.run_table(TABLE, [0, 1], settings)
     assert [(algorithm, seed) for algorithm, seed, _ in started] == [("grpo", "0"), ("care", "0"), ("grpo", "1")]
     assert started[1][2][-1] == "++algorithm.care.k=2"
+    # All start from the same model, so only the first looks at it.
+    assert ["trainer.val_before_train=True" in command for *_, command in started] == [True, False, False]
     runs.run_table(TABLE, [0, 1], settings)
     assert len(started) == 5
     kept = [(one.method, one.seed, one.data) for one in read_results(settings.results)]
