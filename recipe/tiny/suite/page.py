@@ -28,7 +28,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe.tiny.plot import COLOURS
-from recipe.tiny.suite.results import Estimate, Result, markdown, read_results
+from recipe.tiny.suite.results import Estimate, Result, by_seed, differences, markdown, read_results
 from recipe.tiny.suite.tables import TABLES, Table
 
 FIGURE = "main.svg"
@@ -64,10 +64,21 @@ def write_page(results: Sequence[Result], out: Path) -> None:
                 if table.name == "main":
                     name = f"{data}-{steps}-{FIGURE}"
                     draw(table, comparable, out / name)
-                    parts.append(f"{by_family(table, comparable)}\n\n![Curves of the methods]({name})\n")
+                    parts += [f"{beside(table, comparable)}\n", f"{by_family(table, comparable)}\n"]
+                    parts.append(f"![Curves of the methods]({name})\n")
         if any(one.raw_advantages for one in comparable):
             parts.append(f"### Raw advantages in the rollouts\n\n{RAW}\n\n{raw_by_size(comparable)}\n")
     (out / "README.md").write_text("\n".join(parts))
+
+
+def beside(table: Table, results: Sequence[Result]) -> str:
+    """The table's last method against each of the others, paired by seed."""
+    *others, (name, runs) = by_seed(table, results).items()
+    lines = [f"| {name} minus | after the same updates | at equal tokens |", "|---|---|---|"]
+    for other, theirs in others:
+        if found := differences(runs, theirs):
+            lines.append(f"| {other} | " + " | ".join(one.points(signed=True) for one in found) + " |")
+    return "\n".join(lines)
 
 
 def by_family(table: Table, results: Sequence[Result]) -> str:

@@ -232,9 +232,7 @@ def add_result(path: Path, result: Result) -> None:
 
 def markdown(table: Table, results: Sequence[Result]) -> str:
     """The table, as far as it has been run; differences are to the first method on the same seeds."""
-    runs_of = {
-        method.name: {result.seed: result for result in results if result.is_of(method)} for method in table.methods
-    }
+    runs_of = by_seed(table, results)
     baseline = runs_of[table.methods[0].name]
     lines = [f"| {table.title} | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name, runs in runs_of.items():
@@ -243,22 +241,30 @@ def markdown(table: Table, results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def by_seed(table: Table, results: Sequence[Result]) -> dict[str, dict[int, Result]]:
+    """Method of the table -> seed -> its run."""
+    return {method.name: {one.seed: one for one in results if one.is_of(method)} for method in table.methods}
+
+
+def differences(runs: Mapping[int, Result], baseline: Mapping[int, Result]) -> tuple[Estimate, Estimate] | None:
+    """Of accuracy over the seeds both have: after the same updates, and at equal tokens; None if they share none."""
+    pairs = [(runs[seed], baseline[seed]) for seed in sorted(runs.keys() & baseline.keys())]
+    if not pairs:
+        return None
+    budgets = [(one, base, min(one.tokens, base.tokens)) for one, base in pairs]
+    return (
+        Estimate.of([one.accuracy - base.accuracy for one, base in pairs]),
+        Estimate.of([one.accuracy_at(budget) - base.accuracy_at(budget) for one, base, budget in budgets]),
+    )
+
+
 def _cells(runs: Mapping[int, Result], baseline: Mapping[int, Result]) -> list[str]:
     values = list(runs.values())
-    difference = at_equal_tokens = ""
-    shared = sorted(runs.keys() & baseline.keys())
-    if shared and runs is not baseline:
-        pairs = [(runs[seed], baseline[seed]) for seed in shared]
-        difference = Estimate.of([one.accuracy - base.accuracy for one, base in pairs]).points(signed=True)
-        budgets = [(one, base, min(one.tokens, base.tokens)) for one, base in pairs]
-        at_equal_tokens = Estimate.of(
-            [one.accuracy_at(budget) - base.accuracy_at(budget) for one, base, budget in budgets]
-        ).points(signed=True)
+    found = None if runs is baseline else differences(runs, baseline)
     return [
         str(len(runs)),
         Estimate.of([run.accuracy for run in values]).points(),
-        difference,
-        at_equal_tokens,
+        *(["", ""] if found is None else [one.points(signed=True) for one in found]),
         f"{statistics.fmean(run.tokens for run in values) / 1000:.0f}",
         f"{statistics.median(run.seconds / run.steps for run in values):.1f}",
         f"{100 * statistics.fmean(run.repaired for run in values):.0f}%",

@@ -206,6 +206,8 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
     assert "| best | 2 |" in text and "| +10.0 ± 0.0 |" in text and "dapo" not in text
     # Means of 50 and 51, 60 and 61.
     assert "| grpo | 50.5 |" in text and "| best | 60.5 |" in text
+    # The last method of the table against each of the others; the runs decoded the same number of tokens.
+    assert "| best minus |" in text and "| grpo | +10.0 ± 0.0 | +10.0 ± 0.0 |" in text
     # Four runs of three subgroups each; sqrt(2) = 1.414.
     assert "| 2 | 12 | 1.400 | 1.414 | -0.700 | -0.707 |" in text
     (figure,) = tmp_path.glob("*.svg")
