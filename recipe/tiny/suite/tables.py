@@ -112,6 +112,8 @@ TABLES: dict[str, Table] = {
                 _care("rewrite, original", rgr__on_fail="original"),
                 _care("continue, reflected", rgr__target="continue"),
                 _care("continue, original", rgr__target="continue", rgr__on_fail="original"),
+                # Not told that there is an error, nor asked for anything.
+                _care("a cue that says nothing", rgr__template="hm."),
             ),
         ),
         _one_by_one("selector", "Which failures are contrasted", selector=("mixed", "farthest", "random")),
