@@ -50,6 +50,9 @@ PROMPTS, GROUP = 16, 8
 """Prompts of a step in the demo, and rollouts of each."""
 LOOK_EVERY = 10
 """Steps between two looks at the held-out questions."""
+TRIES = 2
+"""Starts of a run, which resumes where it stopped. verl finds a free port seconds before it listens on it, and of two runs
+side by side one in some dozens finds that the other has taken it."""
 WARM_START = {"mixed": ("--steps", "2400", "--learning-rate", "5e-4", "--careful-share", "0.7")}
 """Where the warm start needs more than the demo's."""
 LEARNING_RATE = {"mixed": 5e-5}
@@ -165,7 +168,10 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
         # In one piece, because another run may print at the same time.
         print(f"{method.name}, seed {seed}: started; its progress is in {log.name}\n", end="", flush=True)
         environment = {**os.environ, **variables, **paths, **preparation}
-        run = subprocess.run(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        for _ in range(TRIES):
+            run = subprocess.run(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+            if run.returncode == 0:
+                break
     if run.returncode:
         raise SystemExit(
             f"{name} stopped with status {run.returncode}, see {folder.parent / name}.log; start the same command "

@@ -126,7 +126,7 @@ def test_results_survive_the_file(tmp_path):
 
 @pytest.fixture
 def started(tmp_path, monkeypatch):
-    """The runs that were started, as (algorithm, seed, command); the third fails."""
+    """The runs that were started, as (algorithm, seed, command); the second fails once, the third and its retry too."""
     started = []
 
     def run(command, *, env=None, **kwargs):
@@ -144,7 +144,7 @@ def started(tmp_path, monkeypatch):
         for number in range(1, 6):
             (folder / "rollouts" / f"{number}.jsonl").write_text(json.dumps({"uid": "a_0_0", "score": 1.0}) + "\n")
         (folder / "metrics-1.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-        return subprocess.CompletedProcess(command, 1 if len(started) == 3 else 0)
+        return subprocess.CompletedProcess(command, 1 if len(started) in (2, 4, 5) else 0)
 
     monkeypatch.setattr(runs.subprocess, "run", run)
     monkeypatch.setitem(runs.__dict__, "_commit", lambda: "abc")
@@ -155,19 +155,20 @@ def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
     settings = runs.Settings(tmp_path / "out", "count", 4)
     with pytest.raises(SystemExit, match=r"count-base-1 stopped.*again"):
         runs.run_table(TABLE, [0, 1], settings)
-    assert [(algorithm, seed) for algorithm, seed, _ in started] == [("grpo", "0"), ("care", "0"), ("grpo", "1")]
+    tried = [("grpo", "0"), *[("care", "0")] * runs.TRIES, *[("grpo", "1")] * runs.TRIES]
+    assert [(algorithm, seed) for algorithm, seed, _ in started] == tried
     assert started[1][2][-1] == "++algorithm.care.k=2"
     # All start from the same model, so only the first looks at it.
-    assert ["trainer.val_before_train=True" in command for *_, command in started] == [True, False, False]
+    assert ["trainer.val_before_train=True" in command for *_, command in started] == [True] + 4 * [False]
     runs.run_table(TABLE, [0, 1], settings)
-    assert len(started) == 5
+    assert len(started) == 7
     kept = [(one.method, one.seed, one.data) for one in read_results(settings.results)]
     assert kept == [(name, seed, "0123456789ab") for seed in (0, 1) for name in ("base", "new")]
     # Another table that has the same method under another name finds it done; another length has not.
     runs.run_table(Table("u", "x", (Method("plain", "grpo"),)), [0], settings)
-    assert len(started) == 5
+    assert len(started) == 7
     runs.run_table(Table("u", "x", (Method("plain", "grpo"),)), [0], dataclasses.replace(settings, steps=5))
-    assert len(started) == 6
+    assert len(started) == 8
 
 
 def test_settings_that_shape_a_subgroup_are_read_off_a_method():
