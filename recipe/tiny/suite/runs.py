@@ -51,8 +51,8 @@ PROMPTS, GROUP = 16, 8
 LOOK_EVERY = 10
 """Steps between two looks at the held-out questions."""
 TRIES = 2
-"""Starts of a run, which resumes where it stopped. verl finds a free port seconds before it listens on it, and of two runs
-side by side one in some dozens finds that the other has taken it."""
+"""Starts of a run, which resumes where it stopped. verl finds a free port seconds before it listens on it, and now and
+then another run beside has taken it by then."""
 WARM_START = {"mixed": ("--steps", "2400", "--learning-rate", "5e-4", "--careful-share", "0.7")}
 """Where the warm start needs more than the demo's."""
 LEARNING_RATE = {"mixed": 5e-5}
