@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from types import ModuleType
 
 import wrapt
@@ -70,6 +71,9 @@ def arm() -> None:
     """Arm every hook that applies to this process, once."""
     if ARMED:
         return
+    # A package that vLLM's server imports hides what is below this level, ERROR by default, in the whole process: our
+    # warnings too. This can go when it leaves the root logger alone.
+    os.environ.setdefault("SAGEMAKER_CONTAINER_LOG_LEVEL", "WARNING")
     tables = [HOOKS, EVERY_RUN_HOOKS]
     if runs_without_accelerator():
         from verl_ext.cpu import prepare_process

@@ -17,6 +17,7 @@ import ast
 import importlib
 import importlib.metadata
 import inspect
+import logging
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,14 @@ def test_vllm_looks_at_model_classes_where_it_has_never_run(family, tmp_path, mo
     info = ModelRegistry.models[f"{family}ForConditionalGeneration"].inspect_model_cls()
     assert info.supports_multimodal
     assert list(tmp_path.rglob("*.json")), "the answer came from a cache"
+
+
+def test_vllms_server_leaves_our_warnings_visible():
+    arm()
+    importlib.import_module("verl.workers.rollout.vllm_rollout.vllm_async_server")
+    for logger in (logging.getLogger("verl_ext.validation"), logging.getLogger()):
+        assert logger.isEnabledFor(logging.WARNING)
+    assert all(handler.level <= logging.WARNING for handler in logging.getLogger().handlers)
 
 
 def test_ascend_transfer_is_optional_to_verl():
