@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import statistics
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,3 +73,19 @@ def seconds_per_step(path: Path, first: int, last: int) -> dict[str, float]:
     samples = {record["step"]: record["seconds"] for record in map(json.loads, path.read_text().splitlines())}
     before, after = samples[first], samples[last]
     return {kind: (after[kind] - before[kind]) / (last - first) for kind in before.keys() & after.keys()}
+
+
+def slower_stages(ratios: Mapping[str, float], expected: Mapping[str, float], slack: float) -> list[str]:
+    """The stages that got slower than the others by more than ``slack``.
+
+    Two runs of the same code differ in CPU seconds by up to a half where other tenants share the machine's caches, but
+    in all stages alike; so what counts is a stage's ratio beside the median stage's.
+
+    Args:
+        ratios: Stage -> CPU seconds of one run over those of another.
+        expected: Stage -> the same, as once measured.
+        slack: Factor beyond which a stage counts as slower.
+    """
+    grown = {stage: ratio / expected[stage] for stage, ratio in ratios.items()}
+    pace = statistics.median(grown.values())
+    return [stage for stage, growth in grown.items() if growth > slack * pace]

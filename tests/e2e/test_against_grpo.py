@@ -15,7 +15,7 @@
 
 import pytest
 
-from recipe.tiny.cpu_seconds import seconds_per_step
+from recipe.tiny.cpu_seconds import seconds_per_step, slower_stages
 from tests.e2e.conftest import QUIET, Run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -69,5 +69,5 @@ def test_no_stage_got_slower_against_grpo(grpo, reference):
         for stage, kinds in STAGES.items()
     }
     print({stage: round(ratio, 2) for stage, ratio in ratios.items()})
-    slower = [stage for stage, ratio in ratios.items() if ratio > SLACK * OVER_GRPO[stage]]
+    slower = slower_stages(ratios, OVER_GRPO, SLACK)
     assert not slower, f"{slower}: over GRPO {ratios}; seconds a step: CARE {ours}, GRPO {theirs}"

@@ -20,7 +20,7 @@ import sys
 import psutil
 import pytest
 
-from recipe.tiny.cpu_seconds import Sample, kind_of, seconds_per_step
+from recipe.tiny.cpu_seconds import Sample, kind_of, seconds_per_step, slower_stages
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,14 @@ def test_seconds_of_a_step_are_the_difference_over_the_steps(tmp_path):
     # After step 2: 45 - 42 = 3 over 3 steps, 11 - 9.5 = 1.5 over 3. After step 1: 5 over 4 and 2 over 4.
     assert seconds_per_step(path, first=2, last=5) == {"EngineCore": 1.0, "TaskRunner": 0.5}
     assert seconds_per_step(path, first=1, last=5) == {"EngineCore": 1.25, "TaskRunner": 0.5}
+
+
+def test_a_stage_is_slower_beside_the_others():
+    expected = {"rollouts": 1.4, "decoding": 1.7, "update": 1.0}
+    assert slower_stages(expected, expected, 1.3) == []
+    # One stage by 1.4 / 1.0; the median stage has not changed.
+    assert slower_stages({**expected, "update": 1.4}, expected, 1.3) == ["update"]
+    # All by a half: the machine. And one of them twice as much: 2.0 / 1.5 = 1.33.
+    slow = {stage: 1.5 * ratio for stage, ratio in expected.items()}
+    assert slower_stages(slow, expected, 1.3) == []
+    assert slower_stages({**slow, "decoding": 2.0 * 1.7}, expected, 1.3) == ["decoding"]
