@@ -85,7 +85,7 @@ def test_hooked_module_exists(module):
     importlib.import_module(module)
 
 
-@pytest.mark.skipif(not runs_without_accelerator(), reason="vLLM looks in a process of its own beside an accelerator")
+@on_cpu
 @pytest.mark.parametrize("family", ["Qwen2_5_VL", "Qwen3VL"])
 def test_vllm_looks_at_model_classes_where_it_has_never_run(family, tmp_path, monkeypatch):
     arm()

@@ -86,8 +86,11 @@ class Settings:
 
     @property
     def start(self) -> Path:
-        """Held-out accuracy of that model: greedy, so the same for all runs, and one of them looks."""
-        return self.data / "start_accuracy.json"
+        """Held-out accuracy of that model: greedy, so the same for all runs, and one of them looks.
+
+        In the model's folder, because it goes with the model when another one is made.
+        """
+        return self.data / "model" / "start_accuracy.json"
 
     @property
     def preparation(self) -> tuple[str, ...]:
@@ -184,7 +187,8 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     signals, steps = [signal_of(one) for one in rows], read_attempts(metrics_files(folder))
     shape = {"prompts": PROMPTS, "group": GROUP}
     result = summarise(method, seed, data, steps, signals, raw, **shape, commit=_commit(), start=start)
-    settings.start.write_text(json.dumps(result.looks[0].accuracy))
+    if start is None:
+        settings.start.write_text(json.dumps(result.looks[0].accuracy))
     shutil.rmtree(folder / "checkpoints")
     return result
 
