@@ -76,10 +76,11 @@ def seconds_per_step(path: Path, first: int, last: int) -> dict[str, float]:
 
 
 def slower_stages(ratios: Mapping[str, float], expected: Mapping[str, float], slack: float) -> list[str]:
-    """The stages that got slower than the others by more than ``slack``.
+    """The stages that got slower by more than ``slack``, by themselves and beside the others.
 
     Two runs of the same code differ in CPU seconds by up to a half where other tenants share the machine's caches, but
-    in all stages alike; so what counts is a stage's ratio beside the median stage's.
+    in most stages alike. Where all seem slower, a stage's growth counts beside the median stage's; where all seem
+    faster, one that is as fast as ever has not got slower.
 
     Args:
         ratios: Stage -> CPU seconds of one run over those of another.
@@ -87,5 +88,5 @@ def slower_stages(ratios: Mapping[str, float], expected: Mapping[str, float], sl
         slack: Factor beyond which a stage counts as slower.
     """
     grown = {stage: ratio / expected[stage] for stage, ratio in ratios.items()}
-    pace = statistics.median(grown.values())
+    pace = max(1.0, statistics.median(grown.values()))
     return [stage for stage, growth in grown.items() if growth > slack * pace]

@@ -17,7 +17,8 @@
 
 All methods start from the same warm-started model and see the same prompts in the same order. Results go to one file,
 ``<out>/results.jsonl``, a line per run; what is there already is not run again, whichever table asked for it, so an
-interrupted table goes on where it was. The table is printed after every run.
+interrupted table goes on where it was, and with more ``--steps`` a finished run goes on from its last checkpoint. The
+table is printed after every run.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ import argparse
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -48,6 +48,8 @@ from recipe.tiny.tasks import TASKS
 ROOT = Path(__file__).parents[3]
 PROMPTS, GROUP = 16, 8
 """Prompts of a step in the demo, and rollouts of each."""
+LATEST = "latest_checkpointed_iteration.txt"
+"""Beside a run's checkpoints: the step of the last one, as verl writes it."""
 LOOK_EVERY = 10
 """Steps between two looks at the held-out questions."""
 TRIES = 2
@@ -154,33 +156,11 @@ def known(settings: Settings, data: str) -> list[Result]:
 
 
 def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
-    name = f"{settings.task}-{_file_name(method.name)}-{seed}"
-    folder = settings.out / "runs" / name
-    held_out, dumps = settings.data / "data" / "test.parquet", folder / "rollouts"
-    protocol = [f"data.val_files={held_out}", f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
-    protocol.append(f"trainer.rollout_data_dir={dumps}")
-    if settings.task in LEARNING_RATE:
-        protocol.append(f"actor_rollout_ref.actor.optim.lr={LEARNING_RATE[settings.task]}")
+    folder = _folder(method, seed, settings)
     start = json.loads(settings.start.read_text()) if settings.start.exists() else None
-    protocol.append(f"trainer.val_before_train={start is None}")
-    command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *method.overrides]
-    variables = {"METHOD": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
-    paths = {"RUN_DIR": str(folder), "DATA_DIR": str(settings.data), "SKIP_SETUP": "1", "VENV": sys.prefix}
-    preparation = {"PREPARATION": " ".join(settings.preparation)}
-    with open(_made(folder.parent) / f"{name}.log", "a") as log:
-        # In one piece, because another run may print at the same time.
-        print(f"{method.name}, seed {seed}: started; its progress is in {log.name}\n", end="", flush=True)
-        environment = {**os.environ, **variables, **paths, **preparation}
-        for _ in range(TRIES):
-            run = subprocess.run(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
-            if run.returncode == 0:
-                break
-    if run.returncode:
-        raise SystemExit(
-            f"{name} stopped with status {run.returncode}, see {folder.parent / name}.log; start the same command "
-            "again to go on from here."
-        )
-    rows = [read_rows(dumps, step) for step in range(1, settings.steps + 1)]
+    if _trained(folder) < settings.steps:
+        _train(method, seed, settings, folder, look_first=start is None)
+    rows = [read_rows(folder / "rollouts", step) for step in range(1, settings.steps + 1)]
     care = care_settings(method)
     k = care.k if care.equalize else None
     raw = raw_advantages(itertools.chain.from_iterable(rows), k=k, neg_scale=care.neg_scale)
@@ -189,8 +169,46 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     result = summarise(method, seed, data, steps, signals, raw, **shape, commit=_commit(), start=start)
     if start is None:
         settings.start.write_text(json.dumps(result.looks[0].accuracy))
-    shutil.rmtree(folder / "checkpoints")
     return result
+
+
+def _folder(method: Method, seed: int, settings: Settings) -> Path:
+    """Where a run is: a longer one goes on from a shorter one's checkpoint, a shorter one leaves a longer one alone."""
+    name = f"{settings.task}-{_file_name(method.name)}-{seed}"
+    folder = settings.out / "runs" / name
+    return folder if _trained(folder) <= settings.steps else folder.with_name(f"{name}-{settings.steps}")
+
+
+def _trained(folder: Path) -> int:
+    """The last step of a run that has a checkpoint."""
+    latest = folder / "checkpoints" / LATEST
+    return int(latest.read_text()) if latest.exists() else 0
+
+
+def _train(method: Method, seed: int, settings: Settings, folder: Path, *, look_first: bool) -> None:
+    held_out = settings.data / "data" / "test.parquet"
+    protocol = [f"data.val_files={held_out}", f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
+    protocol.append(f"trainer.rollout_data_dir={folder / 'rollouts'}")
+    if settings.task in LEARNING_RATE:
+        protocol.append(f"actor_rollout_ref.actor.optim.lr={LEARNING_RATE[settings.task]}")
+    protocol.append(f"trainer.val_before_train={look_first}")
+    command = ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *protocol, *method.overrides]
+    variables = {"METHOD": method.algorithm, "SEED": str(seed), "STEPS": str(settings.steps)}
+    paths = {"RUN_DIR": str(folder), "DATA_DIR": str(settings.data), "SKIP_SETUP": "1", "VENV": sys.prefix}
+    preparation = {"PREPARATION": " ".join(settings.preparation)}
+    environment = {**os.environ, **variables, **paths, **preparation}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(f"{folder.name}.log"), "a") as log:
+        # In one piece, because another run may print at the same time.
+        print(f"{method.name}, seed {seed}: started; its progress is in {log.name}\n", end="", flush=True)
+        for _ in range(TRIES):
+            run = subprocess.run(command, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+            if run.returncode == 0:
+                return
+    raise SystemExit(
+        f"{folder.name} stopped with status {run.returncode}, see {log.name}; start the same command again to go on "
+        "from here."
+    )
 
 
 def care_settings(method: Method) -> CareConfig:
@@ -202,11 +220,6 @@ def care_settings(method: Method) -> CareConfig:
 
 def _file_name(name: str) -> str:
     return name.replace(", ", "-").replace(" ", "_")
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _commit() -> str:
@@ -226,13 +239,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", choices=sorted(TABLES), required=True, help="what to compare")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds (default: 0 1 2 3 4)")
     parser.add_argument("--steps", type=int, default=30, help="updates of a run (default: %(default)s)")
+    parser.add_argument("--methods", nargs="+", help="run these lines of the table only (default: all)")
     parser.add_argument("--task", choices=sorted(TASKS), default="mixed", help="questions (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "suite", help="where runs and results go")
     options = parser.parse_args(argv)
     settings = Settings(options.out.resolve(), options.task, options.steps, options.jobs)
     table = TABLES[options.table]
-    run_table(table, options.seeds, settings)
+    run_table(table if options.methods is None else table.only(options.methods), options.seeds, settings)
 
 
 if __name__ == "__main__":

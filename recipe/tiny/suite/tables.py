@@ -15,6 +15,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +48,13 @@ class Table:
         names = [method.name for method in self.methods]
         if len(set(names)) != len(names):
             raise ValueError(f"table {self.name}: two methods of the same name in {names}")
+
+    def only(self, names: Sequence[str]) -> Table:
+        """Some of its lines, in the table's order."""
+        known = [method.name for method in self.methods]
+        if unknown := [name for name in names if name not in known]:
+            raise SystemExit(f"--methods {unknown[0]!r}: --table {self.name} has no such line; it has: {known}")
+        return dataclasses.replace(self, methods=tuple(method for method in self.methods if method.name in names))
 
 
 def _yaml(value: object) -> str:

@@ -74,3 +74,7 @@ def test_a_stage_is_slower_beside_the_others():
     slow = {stage: 1.5 * ratio for stage, ratio in expected.items()}
     assert slower_stages(slow, expected, 1.3) == []
     assert slower_stages({**slow, "decoding": 2.0 * 1.7}, expected, 1.3) == ["decoding"]
+    # Or GRPO's was: what stayed as it was is no slower, what grew by 30% is.
+    fast = {stage: 0.76 * ratio for stage, ratio in expected.items()}
+    assert slower_stages({**fast, "update": 1.2}, expected, 1.3) == []
+    assert slower_stages({**fast, "update": 1.4}, expected, 1.3) == ["update"]

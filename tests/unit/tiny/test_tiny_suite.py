@@ -17,6 +17,7 @@ import dataclasses
 import json
 import math
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -125,8 +126,14 @@ def test_results_survive_the_file(tmp_path):
 
 
 @pytest.fixture
-def started(tmp_path, monkeypatch):
-    """The runs that were started, as (algorithm, seed, command); the second fails once, the third and its retry too."""
+def failing():
+    """Which of the starts fail: the second once, the third and its retry too."""
+    return 2, 4, 5
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch, failing):
+    """The runs that were started, as (algorithm, seed, command)."""
     started = []
 
     def run(command, *, env=None, **kwargs):
@@ -144,7 +151,10 @@ def started(tmp_path, monkeypatch):
         for number in range(1, 6):
             (folder / "rollouts" / f"{number}.jsonl").write_text(json.dumps({"uid": "a_0_0", "score": 1.0}) + "\n")
         (folder / "metrics-1.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-        return subprocess.CompletedProcess(command, 1 if len(started) in (2, 4, 5) else 0)
+        if len(started) in failing:
+            return subprocess.CompletedProcess(command, 1)
+        (folder / "checkpoints" / runs.LATEST).write_text(env["STEPS"])
+        return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(runs.subprocess, "run", run)
     monkeypatch.setitem(runs.__dict__, "_commit", lambda: "abc")
@@ -169,6 +179,29 @@ def test_a_table_runs_what_is_missing_and_nothing_twice(tmp_path, started):
     assert len(started) == 7
     runs.run_table(Table("u", "x", (Method("plain", "grpo"),)), [0], dataclasses.replace(settings, steps=5))
     assert len(started) == 8
+
+
+@pytest.mark.parametrize("failing", [()])
+def test_a_longer_run_goes_on_from_a_shorter_one_and_not_the_other_way(tmp_path, started):
+    settings = runs.Settings(tmp_path / "out", "count", 4)
+
+    def run(steps):
+        settings.results.unlink(missing_ok=True)
+        runs.run_table(Table("u", "x", TABLE.methods[:1]), [0], dataclasses.replace(settings, steps=steps))
+        options = [one for *_, command in started for one in command]
+        return [Path(one.split("=")[1]).parent.name for one in options if "rollout_data_dir" in one]
+
+    assert run(4) == ["count-base-0"]
+    assert run(5) == ["count-base-0", "count-base-0"]
+    assert run(4) == ["count-base-0", "count-base-0", "count-base-0-4"]
+    # What was trained and only not written down is not trained again.
+    assert len(run(5)) == 3
+
+
+def test_some_lines_of_a_table_can_be_run():
+    assert [method.name for method in TABLE.only(["new"]).methods] == ["new"]
+    with pytest.raises(SystemExit, match=r"--methods 'old'.*has no such line.*base"):
+        TABLE.only(["old"])
 
 
 def test_settings_that_shape_a_subgroup_are_read_off_a_method():
