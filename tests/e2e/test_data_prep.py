@@ -13,37 +13,26 @@
 # limitations under the License.
 """From the datasets as users have them, through the converters and the mixture, into two steps of training."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tests.unit.data_prep import builders, calls, charts
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-HELPERS = Path(__file__).parents[1] / "unit" / "data_prep"
 LIMITS = ("--max-prompt-length", 512)
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"e2e_data_prep_{name}", HELPERS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def mixture(tiny_data, tmp_path_factory) -> Path:
     """ViRL39K, Geometry3K and ChartQA in their own schemas, converted for the tiny model and mixed."""
-    builders, calls = _load("builders"), _load("calls")
     inputs, out = tmp_path_factory.mktemp("inputs"), tmp_path_factory.mktemp("converted")
     rows = [case.row | {"qid": name} for name, case in builders.VIRL_CASES.items()]
     folders = {
         "virl39k": (builders.write_virl(inputs / "ViRL39K", rows, builders.VIRL_IMAGES),),
         "geometry3k": (builders.write_problems(inputs / "train"),),
-        "chartqa": (builders.write_charts(inputs / "charts"), "--half", "both"),
+        "chartqa": (charts.write_charts(inputs / "charts"), "--half", "both"),
     }
     model = ("--model", tiny_data / "model", *LIMITS)
     for dataset, arguments in folders.items():

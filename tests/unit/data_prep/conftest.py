@@ -13,32 +13,22 @@
 # limitations under the License.
 """The builders of small datasets, the real ones' schemas and defects included, and tiny processors."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
 from recipe.tiny.models import FAMILIES, make_processor
 from recipe.tiny.tokenizer import train_tokenizer
+from tests.unit.data_prep import builders, calls, charts, mixtures
 
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"data_prep_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-BUILDERS = SimpleNamespace(**vars(_load("builders")) | vars(_load("calls")) | vars(_load("mixtures")))
+BUILDERS = SimpleNamespace(**vars(builders) | vars(charts) | vars(calls) | vars(mixtures))
 
 
 @pytest.fixture(scope="session")
 def build() -> SimpleNamespace:
-    """Everything in ``builders``, ``calls`` and ``mixtures``."""
+    """Everything in ``builders``, ``charts``, ``calls`` and ``mixtures``."""
     return BUILDERS
 
 

@@ -22,57 +22,9 @@ import sys
 from pathlib import Path
 
 import torch
+from engine_rows import RESPONSES, make_batch, make_rows, plain_answers, response_log_probs
 
 torch.set_num_threads(1)
-
-PROMPT_IMAGE = (True, False, True, True, False, True)
-RESPONSES = (
-    "<think>4 squares. 4+6=10</think>\n<answer>10</answer>",
-    "<think>2</think><answer>3</answer>",
-    "7",
-    "<think>3 squares and then some more words</think>\n<answer>9</answer>",
-    "",
-    "<think>1+1=2",
-)
-"""The fifth row's response is a single token that is not pooled."""
-
-
-def make_rows(processor, questions):
-    """Prompt + response of each row, and the mask of the response tokens to pool: every other one."""
-    from recipe.tiny.prompts import chat
-
-    rows = []
-    for question, with_image, response in zip(questions, PROMPT_IMAGE, RESPONSES, strict=True):
-        messages = chat(question)
-        if not with_image:
-            messages = [{"role": "user", "content": question.question}]
-        text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        inputs = dict(processor(text=[text], images=[question.image] if with_image else None, return_tensors="pt"))
-        ids = processor.tokenizer(response)["input_ids"] + [processor.tokenizer.eos_token_id]
-        response_ids = torch.tensor(ids)
-        prompt_len = inputs["input_ids"].shape[1]
-        inputs["input_ids"] = torch.cat([inputs["input_ids"], response_ids[None]], dim=1)
-        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        types = inputs.pop("mm_token_type_ids", torch.zeros(1, prompt_len, dtype=torch.long))
-        inputs["mm_token_type_ids"] = torch.cat([types, torch.zeros(1, len(ids), dtype=types.dtype)], dim=1)
-        pool = torch.arange(len(ids)) % 2 if response else torch.zeros(len(ids), dtype=torch.long)
-        rows.append({"inputs": inputs, "prompt_len": prompt_len, "response_ids": response_ids, "pool": pool})
-    return rows
-
-
-@torch.no_grad()
-def plain_answers(model, rows):
-    """Pooled last hidden states and response log-probs of the plain model, one row at a time."""
-    model.eval()
-    pooled, log_probs = [], []
-    for row in rows:
-        output = model(**row["inputs"], output_hidden_states=True)
-        hidden, start = output.hidden_states[-1][0], row["prompt_len"]
-        chosen = hidden[start:][row["pool"] == 1]
-        pooled.append(chosen.mean(dim=0) if len(chosen) else torch.zeros(hidden.shape[-1]))
-        logits = output.logits[0, start - 1 : -1].float()
-        log_probs.append(logits.log_softmax(-1).gather(-1, row["response_ids"][:, None])[:, 0])
-    return torch.stack(pooled), log_probs
 
 
 def make_adapter(base, folder):
@@ -120,50 +72,6 @@ def make_engine(base, strategy, checkpointing=False, adapter=None, packed=False,
     )
     engine.initialize()
     return engine
-
-
-def make_batch(rows, processor, micro_rows=None, tokens=None, request=False, packed=False):
-    """The batch a verl worker receives: jagged fields, position ids with the text's own as the first of four."""
-    from verl.utils import tensordict_utils as tu
-
-    def jagged(tensors):
-        return torch.nested.as_nested_tensor(tensors, layout=torch.jagged)
-
-    fields, positions, images = {"input_ids": [], "loss_mask": [], "responses": [], "pool": []}, [], []
-    for row in rows:
-        inputs = row["inputs"]
-        ids = inputs["input_ids"]
-        rope = {key: inputs[key] for key in ("image_grid_thw", "mm_token_type_ids") if key in inputs}
-        vision, _ = processor.get_rope_index(input_ids=ids, attention_mask=torch.ones_like(ids), **rope)
-        positions.append(torch.cat([torch.arange(ids.shape[1])[None], vision[:, 0]]))
-        images.append({key: inputs[key] for key in ("pixel_values", "image_grid_thw") if key in inputs} or None)
-        fields["input_ids"].append(ids[0])
-        fields["loss_mask"].append((torch.arange(ids.shape[1]) >= row["prompt_len"]).long())
-        fields["responses"].append(row["response_ids"])
-        fields["pool"].append(row["pool"])
-    settings = {"temperature": 1.0, "pad_mode": "no_padding", "use_remove_padding": packed, "calculate_entropy": False}
-    settings |= {"use_dynamic_bsz": tokens is not None, "max_token_len_per_gpu": tokens}
-    settings["micro_batch_size_per_gpu"] = micro_rows
-    if request:
-        settings["care_think_embeddings"] = True
-    batch = tu.get_tensordict(
-        {
-            "input_ids": jagged(fields["input_ids"]),
-            "loss_mask": jagged(fields["loss_mask"]),
-            "responses": jagged(fields["responses"]),
-            "care_pool_mask": jagged(fields["pool"]),
-            "position_ids": jagged(positions),
-            "multi_modal_inputs": images,
-        },
-        non_tensor_dict={key: value for key, value in settings.items() if value is not None},
-    )
-    return batch
-
-
-def response_log_probs(output, rows):
-    """Log-probs verl gives for a whole row, cut to its response: entry ``i`` predicts token ``i + 1``."""
-    whole = list(output["log_probs"].unbind())
-    return [row_lp[row["prompt_len"] - 1 : -1] for row_lp, row in zip(whole, rows, strict=True)]
 
 
 def infer(engine, batch):
@@ -234,6 +142,30 @@ def inference_case(engine, rows, processor, expected, layouts, packed=False):
     return case
 
 
+def equally_long_case(engine, row, processor, expected):
+    """Rows CARE replaced may all have one length, and a rank may get a single one."""
+    case = {}
+    for count in (1, 3):
+        for name, layout in {"fixed": {"micro_rows": 1}, "dynamic": {"tokens": 160}}.items():
+            rows = [row] * count
+            found = response_log_probs(infer(engine, make_batch(rows, processor, **layout)), rows)
+            case[f"{count}_{name}"] = largest(found, [expected] * count)
+    return case
+
+
+def steps_case(base, strategy, rows, processor):
+    """One optimizer step of verl's own engine, of ours when it is not asked for embeddings, and when it is."""
+    from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
+
+    steps = {}
+    for who in ("stock", "silent", "asked"):
+        engine = make_engine(base, strategy)
+        if who == "stock":
+            engine.__class__ = FSDPEngineWithLMHead
+        steps[who] = train(engine, make_batch(rows, processor, micro_rows=2, request=who == "asked"))
+    return steps
+
+
 # verl 0.9.1 beside transformers 5.10 cannot run a Qwen2.5-VL micro-batch without any image, so each has one.
 LAYOUTS = {
     "one": {"micro_rows": 6},
@@ -260,7 +192,6 @@ def main(family, folder):
 
     import verl  # noqa: F401  (the plugin, as in a run)
     from verl.utils.tokenizer import hf_processor
-    from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
     from verl_ext.engine import ThinkEmbeddingMixin
 
@@ -288,24 +219,9 @@ def main(family, folder):
                 results[name]["adapter_off"] = inference_case(
                     engine, rows, processor, expected, {"fixed": LAYOUTS["fixed"]}
                 )
-
-    # Rows CARE replaced may all have one length, and a rank may get a single one.
-    engine = make_engine(base, "fsdp2")
-    results["equally_long"] = {}
-    for count in (1, 3):
-        for name, layout in {"fixed": {"micro_rows": 1}, "dynamic": {"tokens": 160}}.items():
-            batch = make_batch(rows[:1] * count, processor, **layout)
-            found = response_log_probs(infer(engine, batch), rows[:1] * count)
-            results["equally_long"][f"{count}_{name}"] = largest(found, expected[1][:1] * count)
-
+    results["equally_long"] = equally_long_case(make_engine(base, "fsdp2"), rows[0], processor, expected[1][0])
     for strategy in ("fsdp", "fsdp2"):
-        steps = {}
-        for who in ("stock", "silent", "asked"):
-            engine = make_engine(base, strategy)
-            if who == "stock":
-                engine.__class__ = FSDPEngineWithLMHead
-            steps[who] = train(engine, make_batch(rows, processor, micro_rows=2, request=who == "asked"))
-        results[f"{strategy}_step"] = steps
+        results[f"{strategy}_step"] = steps_case(base, strategy, rows, processor)
 
     # For Qwen2.5-VL verl replaces the attention by one that needs flash-attn; Qwen3-VL's own tells packed rows apart.
     if family == "qwen3_vl":
