@@ -76,6 +76,17 @@ GSPO = Method("gspo", "gspo")
 PAPER: dict[str, Any] = {"regions__rationale_share": None, "regions__gamma_pos": 0.005}
 PAPER_NO_REPAIRS = _care("paper without repairs", "care_no_rgr", **PAPER)
 BEST = _care("best", preset="best")
+# DAPO's sampling leaves no failed group to rescue but those that repairs make mixed, so repairs go where they decide.
+BEST_DYNAMIC = Method(
+    "best with dynamic sampling",
+    "care",
+    (
+        *BEST.overrides,
+        "++algorithm.care.rgr.groups=failed",
+        "algorithm.filter_groups.enable=True",
+        "algorithm.filter_groups.metric=acc",
+    ),
+)
 
 # Ablations change one setting of these.
 NO_REPAIRS = _care("care without repairs", "care_no_rgr")
@@ -96,6 +107,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, _care("paper", **PAPER), BEST)),
+        Table("sampling", "With dynamic sampling and without", (DAPO, BEST_DYNAMIC, GRPO, BEST)),
         Table(
             "parts",
             "From the paper's settings to `best`, one change at a time",
