@@ -19,7 +19,7 @@ No key and no field of TransferQueue is added: the trainer takes these entries o
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,12 +27,43 @@ import torch
 
 from recipe.care.errors import CareDataError
 from recipe.care.repair import RepairedRow
-from recipe.care.representative import RepairReport
+from recipe.care.representative import Outcome, RepairReport
 
 REPAIR = "care_repair"
 """Entry with the packed ``CandidateRepair`` of a failure that was picked for repair."""
+SCORED = "care_scored"
+"""Entry with what the reward function returned for a failure whose ``reward_extra_info`` shows its repair's instead."""
 DECODED_AT = "care_decoded_at"
 """Entry with the time a training rollout was decoded, in seconds since the epoch."""
+
+
+def with_repairs(
+    extras: Sequence[Mapping[str, object]], repairs: Sequence[CandidateRepair], *, dynamic_sampling: bool
+) -> list[dict[str, object]]:
+    """The ``extra_fields`` of a group's picked failures with their repairs.
+
+    Of these the trainer will use one, which may make a failed group mixed, or a mixed one all correct. Dynamic sampling
+    judges groups by ``reward_extra_info`` before the trainer sees them, so the first repair that passed shows its own.
+
+    Args:
+        extras: What the rollouts of the failures left.
+        repairs: Of the same failures.
+        dynamic_sampling: Whether ``algorithm.filter_groups`` drops groups that are all alike.
+    """
+    packed = [{**extra, REPAIR: repair.packed()} for extra, repair in zip(extras, repairs, strict=True)]
+    passed = [number for number, one in enumerate(repairs) if one.report.outcome is Outcome.PASSED]
+    if dynamic_sampling and passed:
+        first = min(passed, key=lambda number: repairs[number].report.rank)
+        row = repairs[first].row
+        assert row is not None  # it has passed
+        packed[first] |= {SCORED: extras[first]["reward_extra_info"], "reward_extra_info": dict(row.reward_extra_info)}
+    return packed
+
+
+def without_repair(extra: Mapping[str, object]) -> dict[str, object]:
+    """The ``extra_fields`` of a row as its own rollout left them."""
+    own = {name: value for name, value in extra.items() if name not in (REPAIR, SCORED)}
+    return own if SCORED not in extra else {**own, "reward_extra_info": extra[SCORED]}
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from recipe.care.regions import find_regions
 from recipe.care.representative import Outcome, choose_representatives, rgr_metrics
 from recipe.care.token_bytes import TokenizerLike
 from verl_ext.engine import POOL_MASK
-from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow
+from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow, without_repair
 from verl_ext.rollouts import Tag, read_extra_fields, read_log_probs, read_rollouts, read_rows, write_rows
 from verl_ext.step import Repairs, Selectable, select
 
@@ -117,7 +117,8 @@ class StepRepairs:
         """Replace the texts of the chosen rows, and take the repairs out of every row that carries some."""
         replaced = set(self.replaced)
         tidy = [row for row, extra in enumerate(self.extra_fields) if REPAIR in extra and row not in replaced]
-        write_rows(batch, [batch.keys[row] for row in tidy], [{"extra_fields": self._plain_extra(row)} for row in tidy])
+        own = [{"extra_fields": without_repair(self.extra_fields[row])} for row in tidy]
+        write_rows(batch, [batch.keys[row] for row in tidy], own)
         keys = [batch.keys[row] for row in self.replaced]
         fields = [self._fields(row) for row in self.replaced]
         write_rows(batch, keys, fields, [self._tags(batch.tags[row], row) for row in self.replaced])
@@ -126,9 +127,6 @@ class StepRepairs:
         candidate = self.candidates[row]
         assert candidate is not None and candidate.row is not None
         return candidate.row
-
-    def _plain_extra(self, row: int) -> dict[str, object]:
-        return {name: value for name, value in self.extra_fields[row].items() if name != REPAIR}
 
     def _fields(self, row: int) -> dict[str, object]:
         new = self._replacement(row)
@@ -142,7 +140,10 @@ class StepRepairs:
             "input_ids": new.input_ids,
             "position_ids": new.position_ids,
             "rm_scores": rewards_T,
-            "extra_fields": {**self._plain_extra(row), "reward_extra_info": dict(new.reward_extra_info)},
+            "extra_fields": {
+                **without_repair(self.extra_fields[row]),
+                "reward_extra_info": dict(new.reward_extra_info),
+            },
         }
         if new.text.log_probs is not None:
             fields["rollout_log_probs"] = torch.tensor(new.text.log_probs, dtype=torch.float32)

@@ -44,7 +44,7 @@ from recipe.care.config import CareConfig
 from recipe.care.repair import LengthLimits
 from recipe.care.representative import Outcome, RepairReport
 from verl_ext.rgr_group import Candidate, Group, Picker, Sibling
-from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow
+from verl_ext.rgr_records import DECODED_AT, CandidateRepair, ReplacementRow, with_repairs
 from verl_ext.verdicts import read_verdict
 
 if TYPE_CHECKING:
@@ -150,13 +150,12 @@ class RepairingMixin:
             return
         tasks = (self._repair(candidate, group.sampling_params, rollouts_done) for candidate in candidates)
         repairs = await asyncio.gather(*tasks)
-        extras = [
-            {"extra_fields": {**candidate.sibling.output.extra_fields, REPAIR: repair.packed()}}
-            for candidate, repair in zip(candidates, repairs, strict=True)
-        ]
+        sampling = self.config.algorithm.filter_groups
+        left = [candidate.sibling.output.extra_fields for candidate in candidates]
+        extras = with_repairs(left, repairs, dynamic_sampling=sampling.enable)
         await tq.async_kv_batch_put(
             keys=[candidate.sibling.key for candidate in candidates],
-            fields=list_of_dict_to_tensordict(extras),
+            fields=list_of_dict_to_tensordict([{"extra_fields": extra} for extra in extras]),
             partition_id="train",
         )
 

@@ -26,6 +26,7 @@ import torch
 import transfer_queue as tq
 from tensordict import TensorDict
 
+from verl_ext.rgr_records import SCORED
 from verl_ext.verdicts import LeftOut, Verdict, read_verdict
 
 if TYPE_CHECKING:
@@ -219,4 +220,5 @@ def _reward_extras(data: TensorDict, rows: int) -> list[Mapping[str, object]]:
         columns = {name: list(data[name]) for name in ("acc", "verified") if name in data}
         return [{"score": None, **{name: values[row] for name, values in columns.items()}} for row in range(rows)]
     extra_fields = cast(list[Mapping[str, Mapping[str, object]]], list(data["extra_fields"]))
-    return [fields.get("reward_extra_info", {}) for fields in extra_fields]
+    # A failure may show its repair's to dynamic sampling; its own verdict is what the rollout was given.
+    return [fields.get(SCORED, fields.get("reward_extra_info", {})) for fields in extra_fields]

@@ -132,6 +132,13 @@ def _check_repairs(config: DictConfig, care: CareConfig) -> None:
     distillation = config.get("distillation")
     if distillation is not None and distillation.get("enabled", False):
         _refuse("distillation.enabled", True, f"repaired rows have no teacher log-probabilities; {off}")
+    sampling = config.algorithm.filter_groups
+    if sampling.enable and sampling.metric == "reward" and care.rgr.groups != "mixed":
+        logger.warning(
+            f"algorithm.filter_groups.metric={sampling.metric} drops a group whose rollouts all got the same reward, "
+            f"also where a repair has just made it mixed (algorithm.care.rgr.groups={care.rgr.groups}). Set "
+            "algorithm.filter_groups.metric=acc, which repairs change."
+        )
     correction = config.algorithm.get("rollout_correction")
     if correction is not None and correction.get("bypass_mode", False) and care.rgr.target == "rewrite":
         logger.warning(

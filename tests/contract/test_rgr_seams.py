@@ -113,6 +113,14 @@ def test_what_is_recorded_per_token_of_the_rollout_is_refused(override):
     assert validate_run(compose([*BASE, override, "+algorithm.care.rgr.enable=false"])).k == 4
 
 
+def test_dynamic_sampling_by_reward_would_drop_what_repairs_made_mixed(caplog):
+    dapo = [*BASE, "algorithm.filter_groups.enable=True", "+algorithm.care.rgr.groups=failed"]
+    validate_run(compose([*dapo, "algorithm.filter_groups.metric=acc"]))
+    assert "filter_groups" not in caplog.text
+    validate_run(compose([*dapo, "algorithm.filter_groups.metric=reward"]))
+    assert "Set algorithm.filter_groups.metric=acc" in caplog.text
+
+
 def test_bypass_mode_trains_a_rewritten_row_against_numbers_of_another_context(caplog):
     bypass = [*BASE, "+algorithm.care.selector=lexical", "algorithm.rollout_correction.bypass_mode=True"]
     validate_run(compose([*bypass, "+algorithm.care.rgr.target=continue"]))

@@ -64,6 +64,9 @@ class Queue:
             self.rows.setdefault(key, {}).update({name: fields[name][place] for name in names})
         self.log.append((tuple(keys), "rows"))
 
+    def kv_batch_get(self, keys, partition_id, select_fields):
+        return {name: [self.rows[key][name] for key in keys] for name in select_fields}
+
     def extra(self, key):
         extra = self.rows[key]["extra_fields"]
         return getattr(extra, "data", extra)
@@ -121,7 +124,11 @@ class Worker(CareAgentLoopWorker):
     """verl's worker with the parts that need a model or Ray replaced."""
 
     def __init__(self, server, care, limits=None):
-        self.config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"n": 4, "val_kwargs": {"n": 4}}}})
+        rollout = {"n": 4, "val_kwargs": {"n": 4}}
+        sampling = {"enable": False, "metric": "acc"}
+        self.config = OmegaConf.create(
+            {"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"filter_groups": sampling}}
+        )
         self.llm_client, self.tokenizer, self.distillation_enabled = RequestRecorder(server), Bytes(), False
         self._picker = Picker.build(care, self.tokenizer, limits or LengthLimits(400, 500))
         self.broken_verifier, self.scored = False, []

@@ -29,7 +29,7 @@ from recipe.care.errors import CareDataError
 from recipe.care.repair import RepairedRow
 from recipe.care.representative import Outcome, RepairReport
 from verl_ext import rollouts
-from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow
+from verl_ext.rgr_records import DECODED_AT, REPAIR, SCORED, CandidateRepair, ReplacementRow, with_repairs
 from verl_ext.rgr_step import MANAGER, StepRepairs, install_manager, plan_pass, refresh_log_probs
 from verl_ext.rollouts import read_rollouts
 from verl_ext.step import compute_step
@@ -120,7 +120,8 @@ def steps(draw):
             row = row_of(text, acc, [draw(st.floats(-1, 1, width=32)) for _ in range(3)])
             if acc == 0.0 and draw(st.booleans()):
                 repair = candidate(draw(st.sampled_from(list(Outcome))), session, draw(st.integers(0, 20)))
-                row["extra_fields"][REPAIR] = repair.packed()
+                sampling = draw(st.booleans())
+                (row["extra_fields"],) = with_repairs([row["extra_fields"]], [repair], dynamic_sampling=sampling)
             key = f"g{group}_{session}_0"
             queue.rows[key] = row
             keys.append(key)
@@ -144,7 +145,8 @@ def steps(draw):
 
 
 def rollouts_acc(rows: dict, key: str) -> float:
-    return rows[key]["extra_fields"]["reward_extra_info"]["acc"]
+    extra = rows[key]["extra_fields"]
+    return extra.get(SCORED, extra["reward_extra_info"])["acc"]
 
 
 cares = st.builds(
@@ -171,7 +173,7 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
 
     # The batch: same keys in the same order, and no repair left anywhere but in the rows that took one.
     assert list(batch.keys) == keys == list(result.keys) and set(queue.rows) == set(keys)
-    assert not any(REPAIR in row["extra_fields"] for row in queue.rows.values())
+    assert not any({REPAIR, SCORED} & row["extra_fields"].keys() for row in queue.rows.values())
     for row, key in enumerate(keys):
         length = len(queue.rows[key]["responses"])
         fields = ("response_mask", "loss_mask", "rm_scores", "rollout_log_probs")
@@ -180,6 +182,7 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         assert queue.rows[key]["position_ids"].shape == (4, length + 2)
         assert batch.tags[row]["response_len"] == length and batch.tags[row]["seq_len"] == length + 2
         if row not in repairs.replaced:
+            assert rollouts_acc(queue.rows, key) == rollouts_acc(before, key)
             assert torch.equal(queue.rows[key]["responses"], before[key]["responses"])
             assert torch.equal(queue.rows[key]["rm_scores"], before[key]["rm_scores"])
         else:

@@ -15,9 +15,13 @@
 
 import asyncio
 import logging
+from collections import defaultdict
+from types import SimpleNamespace
 
 import pytest
-from verl.trainer.ppo.v1 import agent_loop_tq
+from omegaconf import OmegaConf
+from verl.trainer.ppo.v1 import agent_loop_tq, replay_buffer
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.repair import LengthLimits
@@ -25,7 +29,7 @@ from recipe.care.representative import Outcome
 from tests.unit.verl_ext.rgr_fakes import Loop, Queue, Server, Worker, response
 from verl_ext import rgr_worker
 from verl_ext.rgr_group import Picker
-from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair
+from verl_ext.rgr_records import DECODED_AT, REPAIR, SCORED, CandidateRepair, without_repair
 from verl_ext.rgr_worker import CareAgentLoopWorker
 
 
@@ -51,7 +55,7 @@ def single_turn_loop(monkeypatch):
 
 
 RIGHT, WRONG, FAR = response("5"), response("6"), response("7", "quite another thing")
-MENDED = [*b"mended</think><answer>5</answer>", 256]
+MENDED, STILL_WRONG = ([*b"mended</think><answer>", answer, *b"</answer>", 256] for answer in b"58")
 
 
 def run(server, care=None, validate=False, limits=None, logprobs=True, **attributes):
@@ -156,7 +160,7 @@ def test_a_failure_without_room_is_passed_over_and_counted(queue):
 
 
 def test_a_repair_that_is_wrong_again_is_kept(queue):
-    run(Server([RIGHT, WRONG, RIGHT, RIGHT], [*b"mended</think><answer>8</answer>", 256]))
+    run(Server([RIGHT, WRONG, RIGHT, RIGHT], STILL_WRONG))
     (repair,) = repairs_in(queue).values()
     assert (repair.report.outcome, repair.row.reward) == (Outcome.FAILED, 0.0)
 
@@ -171,6 +175,57 @@ def test_an_empty_repair_is_discarded(queue):
     run(Server([RIGHT, WRONG, RIGHT, RIGHT], []))
     (repair,) = repairs_in(queue).values()
     assert (repair.report.outcome, repair.report.tokens) == (Outcome.DISCARDED, 0)
+
+
+# --- dynamic sampling -----------------------------------------------------------------------------------------------
+
+
+def dropped(queue, monkeypatch, metric="acc"):
+    """Verl's own judgement: the groups whose rollouts are all alike in ``metric``."""
+    monkeypatch.setattr(replay_buffer, "tq", queue)
+    buffer = SimpleNamespace(
+        filter_groups_metric=metric,
+        finished_keys={"train": {"u"}},
+        partitions={"train": list(queue.rows)},
+        _dapo_classification_cache=defaultdict(dict),
+    )
+    groups, _ = ReplayBuffer._dapo_filtered_keys(buffer, "train")
+    return groups == {"u"}
+
+
+def sampling(*, enable):
+    rollout = {"n": 4, "val_kwargs": {"n": 4}}
+    filter_groups = {"enable": enable, "metric": "acc"}
+    return OmegaConf.create({"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"filter_groups": filter_groups}})
+
+
+@pytest.mark.parametrize(
+    ("rollouts", "repair", "is_dropped"),
+    [
+        ([WRONG, FAR, WRONG, FAR], MENDED, False),
+        ([WRONG, FAR, WRONG, FAR], STILL_WRONG, True),
+        # Its only failure is mended; with two of them one stays, for the trainer uses one repair of a group.
+        ([RIGHT, WRONG, RIGHT, RIGHT], MENDED, True),
+        ([RIGHT, WRONG, FAR, RIGHT], MENDED, False),
+        ([RIGHT, WRONG, FAR, RIGHT], STILL_WRONG, False),
+    ],
+)
+def test_dynamic_sampling_judges_a_group_as_its_repair_leaves_it(queue, monkeypatch, rollouts, repair, is_dropped):
+    care = CareConfig(rgr=RgrConfig(groups="all", candidates="all"))
+    run(Server(rollouts, repair), care, config=sampling(enable=True))
+    assert dropped(queue, monkeypatch) is is_dropped
+    shown = [key for key in queue.rows if SCORED in queue.extra(key)]
+    assert len(shown) == (repair is MENDED)
+    for key in shown:
+        assert queue.extra(key)["reward_extra_info"]["acc"] == 1.0 and queue.extra(key)[SCORED]["acc"] == 0.0
+        assert without_repair(queue.extra(key))["reward_extra_info"] == queue.extra(key)[SCORED]
+
+
+def test_without_dynamic_sampling_nothing_is_shown(queue, monkeypatch):
+    care = CareConfig(rgr=RgrConfig(groups="failed"))
+    run(Server([WRONG, FAR, WRONG, FAR], MENDED), care, config=sampling(enable=False))
+    assert repairs_in(queue) and not any(SCORED in queue.extra(key) for key in queue.rows)
+    assert dropped(queue, monkeypatch)
 
 
 # --- faults ---------------------------------------------------------------------------------------------------------
