@@ -76,17 +76,11 @@ GSPO = Method("gspo", "gspo")
 PAPER: dict[str, Any] = {"regions__rationale_share": None, "regions__gamma_pos": 0.005}
 PAPER_NO_REPAIRS = _care("paper without repairs", "care_no_rgr", **PAPER)
 BEST = _care("best", preset="best")
-# DAPO's sampling leaves no failed group to rescue but those that repairs make mixed, so repairs go where they decide.
-BEST_DYNAMIC = Method(
-    "best with dynamic sampling",
-    "care",
-    (
-        *BEST.overrides,
-        "++algorithm.care.rgr.groups=failed",
-        "algorithm.filter_groups.enable=True",
-        "algorithm.filter_groups.metric=acc",
-    ),
-)
+DYNAMIC_SAMPLING = ("algorithm.filter_groups.enable=True", "algorithm.filter_groups.metric=acc")
+"""As DAPO has it; a group is judged as its repair leaves it."""
+REPAIRS_IN_FAILED = _care("best, repairs in failed groups", preset="best", rgr__groups="failed")
+BEST_DYNAMIC = Method("best with dynamic sampling", "care", (*BEST.overrides, *DYNAMIC_SAMPLING))
+FAILED_DYNAMIC = Method(f"{REPAIRS_IN_FAILED.name}, dynamic", "care", (*REPAIRS_IN_FAILED.overrides, *DYNAMIC_SAMPLING))
 
 # Ablations change one setting of these.
 NO_REPAIRS = _care("care without repairs", "care_no_rgr")
@@ -107,7 +101,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, _care("paper", **PAPER), BEST)),
-        Table("sampling", "With dynamic sampling and without", (DAPO, BEST_DYNAMIC, GRPO, BEST)),
+        Table("sampling", "With dynamic sampling and without", (DAPO, BEST_DYNAMIC, FAILED_DYNAMIC, GRPO, BEST, REPAIRS_IN_FAILED)),
         Table(
             "parts",
             "From the paper's settings to `best`, one change at a time",
@@ -119,7 +113,7 @@ TABLES: dict[str, Table] = {
                 _care("best without repairs", "care_no_rgr", preset="best"),
                 BEST,
                 _care("best, repairs in mixed groups", preset="best", rgr__groups="mixed"),
-                _care("best, repairs in failed groups", preset="best", rgr__groups="failed"),
+                REPAIRS_IN_FAILED,
                 _care("best, one candidate", preset="best", rgr__candidates=1),
                 GRPO,
             ),
