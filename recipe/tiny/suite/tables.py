@@ -101,7 +101,11 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, _care("paper", **PAPER), BEST)),
-        Table("sampling", "With dynamic sampling and without", (DAPO, BEST_DYNAMIC, FAILED_DYNAMIC, GRPO, BEST, REPAIRS_IN_FAILED)),
+        Table(
+            "sampling",
+            "With dynamic sampling and without",
+            (DAPO, BEST_DYNAMIC, FAILED_DYNAMIC, GRPO, BEST, REPAIRS_IN_FAILED),
+        ),
         Table(
             "parts",
             "From the paper's settings to `best`, one change at a time",
