@@ -216,7 +216,7 @@ def test_settings_name_the_option():
 
 
 def test_tables_have_distinct_methods():
-    assert {"main", "parts", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
+    assert {"main", "sampling", "parts", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
     with pytest.raises(ValueError, match="same name"):
         Table("t", "x", (Method("a", "grpo"), Method("a", "care")))
 
