@@ -24,6 +24,7 @@ table is printed after every run.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
@@ -156,7 +157,7 @@ def known(settings: Settings, data: str) -> list[Result]:
 
 
 def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
-    folder = _folder(method, seed, settings)
+    folder = _folder(method, seed, settings, data)
     start = json.loads(settings.start.read_text()) if settings.start.exists() else None
     if _trained(folder) < settings.steps:
         _train(method, seed, settings, folder, look_first=start is None)
@@ -172,10 +173,14 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     return result
 
 
-def _folder(method: Method, seed: int, settings: Settings) -> Path:
-    """Where a run is: a longer one goes on from a shorter one's checkpoint, a shorter one leaves a longer one alone."""
+def _folder(method: Method, seed: int, settings: Settings, data: str) -> Path:
+    """Where a run is: a longer one goes on from a shorter one's checkpoint, a shorter one leaves a longer one alone.
+
+    Runs stay, so one from another start, or of a method that meant something else under the same name, is not this one.
+    """
     name = f"{settings.task}-{_file_name(method.name)}-{seed}"
-    folder = settings.out / "runs" / name
+    identity = hashlib.sha256(json.dumps([data, method.algorithm, method.overrides]).encode()).hexdigest()[:8]
+    folder = settings.out / "runs" / identity / name
     return folder if _trained(folder) <= settings.steps else folder.with_name(f"{name}-{settings.steps}")
 
 

@@ -198,6 +198,19 @@ def test_a_longer_run_goes_on_from_a_shorter_one_and_not_the_other_way(tmp_path,
     assert len(run(5)) == 3
 
 
+@pytest.mark.parametrize("failing", [()])
+def test_a_run_is_not_taken_for_another_of_its_name(tmp_path, started):
+    settings = runs.Settings(tmp_path / "out", "count", 4)
+    for overrides in ((), ("++algorithm.care.k=2",)):
+        runs.run_table(Table("u", "x", (Method("base", "care", overrides),)), [0], settings)
+    assert len(started) == 2
+    folders = {one for *_, command in started for one in command if "rollout_data_dir" in one}
+    assert len(folders) == 2
+    # Nor one that began from another model.
+    method = Method("base", "care")
+    assert runs._folder(method, 0, settings, "a") != runs._folder(method, 0, settings, "b")
+
+
 def test_some_lines_of_a_table_can_be_run():
     assert [method.name for method in TABLE.only(["new"]).methods] == ["new"]
     with pytest.raises(SystemExit, match=r"--methods 'old'.*has no such line.*base"):

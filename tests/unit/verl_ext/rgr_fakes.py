@@ -120,15 +120,18 @@ class Loop:
         )
 
 
+def config(*, dynamic_sampling):
+    """What a worker reads of verl's configuration."""
+    rollout = {"n": 4, "val_kwargs": {"n": 4}}
+    sampling = {"enable": dynamic_sampling, "metric": "acc"}
+    return OmegaConf.create({"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"filter_groups": sampling}})
+
+
 class Worker(CareAgentLoopWorker):
     """verl's worker with the parts that need a model or Ray replaced."""
 
     def __init__(self, server, care, limits=None):
-        rollout = {"n": 4, "val_kwargs": {"n": 4}}
-        sampling = {"enable": False, "metric": "acc"}
-        self.config = OmegaConf.create(
-            {"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"filter_groups": sampling}}
-        )
+        self.config = config(dynamic_sampling=False)
         self.llm_client, self.tokenizer, self.distillation_enabled = RequestRecorder(server), Bytes(), False
         self._picker = Picker.build(care, self.tokenizer, limits or LengthLimits(400, 500))
         self.broken_verifier, self.scored = False, []

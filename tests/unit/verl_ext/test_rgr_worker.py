@@ -19,14 +19,13 @@ from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
-from omegaconf import OmegaConf
 from verl.trainer.ppo.v1 import agent_loop_tq, replay_buffer
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.repair import LengthLimits
 from recipe.care.representative import Outcome
-from tests.unit.verl_ext.rgr_fakes import Loop, Queue, Server, Worker, response
+from tests.unit.verl_ext.rgr_fakes import Loop, Queue, Server, Worker, config, response
 from verl_ext import rgr_worker
 from verl_ext.rgr_group import Picker
 from verl_ext.rgr_records import DECODED_AT, REPAIR, SCORED, CandidateRepair, without_repair
@@ -193,12 +192,6 @@ def dropped(queue, monkeypatch, metric="acc"):
     return groups == {"u"}
 
 
-def sampling(*, enable):
-    rollout = {"n": 4, "val_kwargs": {"n": 4}}
-    filter_groups = {"enable": enable, "metric": "acc"}
-    return OmegaConf.create({"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"filter_groups": filter_groups}})
-
-
 @pytest.mark.parametrize(
     ("rollouts", "repair", "is_dropped"),
     [
@@ -212,7 +205,7 @@ def sampling(*, enable):
 )
 def test_dynamic_sampling_judges_a_group_as_its_repair_leaves_it(queue, monkeypatch, rollouts, repair, is_dropped):
     care = CareConfig(rgr=RgrConfig(groups="all", candidates="all"))
-    run(Server(rollouts, repair), care, config=sampling(enable=True))
+    run(Server(rollouts, repair), care, config=config(dynamic_sampling=True))
     assert dropped(queue, monkeypatch) is is_dropped
     shown = [key for key in queue.rows if SCORED in queue.extra(key)]
     assert len(shown) == (repair is MENDED)
@@ -223,7 +216,7 @@ def test_dynamic_sampling_judges_a_group_as_its_repair_leaves_it(queue, monkeypa
 
 def test_without_dynamic_sampling_nothing_is_shown(queue, monkeypatch):
     care = CareConfig(rgr=RgrConfig(groups="failed"))
-    run(Server([WRONG, FAR, WRONG, FAR], MENDED), care, config=sampling(enable=False))
+    run(Server([WRONG, FAR, WRONG, FAR], MENDED), care, config=config(dynamic_sampling=False))
     assert repairs_in(queue) and not any(SCORED in queue.extra(key) for key in queue.rows)
     assert dropped(queue, monkeypatch)
 
