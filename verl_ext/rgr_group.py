@@ -129,7 +129,8 @@ class Picker:
             if sibling.is_single_turn and verdict.left_out is None:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
         rgr = self.care.rgr
-        if not failures or rgr.groups == ("failed" if positives else "mixed"):
+        room = rgr.replacements(len(positives), len(positives) + len(failures))
+        if not failures or not room or rgr.groups == ("failed" if positives else "mixed"):
             return []
         if positives:
             right, wrong = ([one.output.response_ids for one in some] for some in (positives, failures))
@@ -137,6 +138,8 @@ class Picker:
         else:
             order = rank_hopeless([one.sampled for one in failures])
         wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
+        if rgr.fill_to is not None:
+            wanted = min(wanted, room)
         picked: list[Candidate] = []
         for rank, position in enumerate(order):
             if wanted == 0:

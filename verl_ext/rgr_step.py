@@ -102,7 +102,14 @@ class StepRepairs:
         )
         self.originals = Selectable.of(self.rollouts, regions, care)
         result = select(self.rollouts, self.originals, care)
-        self.chosen = choose_representatives(result, self.rollouts.group, self.originals.embeddings, self.reports)
+        self.chosen = choose_representatives(
+            result,
+            self.rollouts.group,
+            self.originals.embeddings,
+            self.reports,
+            self.rollouts.acc.tolist(),
+            care.rgr,
+        )
 
     @property
     def replaced(self) -> list[int]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,6 +26,7 @@ import torch
 
 from recipe.care.advantage import CareResult, Role
 from recipe.care.distance import cosine_distances
+from recipe.care.config import RgrConfig
 from recipe.care.errors import CareDataError
 from recipe.care.groups import Matrix, as_matrix
 
@@ -98,6 +99,8 @@ def choose_representatives(
     group: Sequence[Hashable],
     embeddings: Matrix | None,
     reports: Sequence[RepairReport | None],
+    acc: Sequence[float],
+    config: RgrConfig,
 ) -> Representatives:
     """Choose the nearest selected hard negative of each group that has a usable repair.
 
@@ -123,27 +126,34 @@ def choose_representatives(
     members_of: dict[Hashable, list[tuple[float, int]]] = {}
     for distance, row in zip(distances, selected, strict=True):
         members_of.setdefault(group[row], []).append((distance, row))
+    valid = result.role != Role.INVALID
+    size = Counter(one for one, counts in zip(group, valid, strict=True) if counts)
+    correct = Counter(one for one, counts, right in zip(group, valid, acc, strict=True) if counts and right > 0.5)
+    room = {one: config.replacements(correct[one], size[one]) for one in size}
     rows, covered, agreed = [], 0, 0
     for members in members_of.values():
         nearest_first = [(row, reports[row]) for _, row in sorted(members)]
         usable = [row for row, report in nearest_first if report is not None and report.outcome.usable]
         nearest, report = nearest_first[0]
-        rows += usable[:1]
+        rows += usable[: room[group[nearest]]]
         covered += usable[:1] == [nearest]
         agreed += report is not None and report.rank == 0
-    return Representatives(rows + _passed_in_failed_groups(result, group, reports), len(members_of), covered, agreed)
+    return Representatives(rows + _passed_in_failed_groups(result, group, reports, room), len(members_of), covered, agreed)
 
 
 def _passed_in_failed_groups(
-    result: CareResult, group: Sequence[Hashable], reports: Sequence[RepairReport | None]
+    result: CareResult,
+    group: Sequence[Hashable],
+    reports: Sequence[RepairReport | None],
+    room: Mapping[Hashable, int],
 ) -> list[int]:
-    """The first repair that passed, in the order they were picked, of each group without an anchor."""
+    """The first repairs that passed, in the order they were picked, of each group without an anchor."""
     anchored = {group[row] for row in np.flatnonzero(result.role == Role.ANCHOR).tolist()}
-    best: dict[Hashable, tuple[int, int]] = {}
+    passed: dict[Hashable, list[tuple[int, int]]] = {}
     for row, report in enumerate(reports):
         if report is not None and report.outcome is Outcome.PASSED and group[row] not in anchored:
-            best[group[row]] = min(best.get(group[row], (report.rank, row)), (report.rank, row))
-    return [row for _, row in best.values()]
+            passed.setdefault(group[row], []).append((report.rank, row))
+    return [row for one, rows in passed.items() for _, row in sorted(rows)[: room[one]]]
 
 
 RGR_METRICS: dict[str, str] = {

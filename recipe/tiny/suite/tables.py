@@ -135,6 +135,18 @@ TABLES: dict[str, Table] = {
                 _care("a cue that says nothing", rgr__template="hm."),
             ),
         ),
+        Table(
+            "fill",
+            "How many repairs a group gets",
+            (
+                GRPO,
+                BEST,
+                _care("best, filled to half", preset="best", rgr__fill_to=0.5, rgr__candidates="all"),
+                _care("best, filled to half, k=7", preset="best", rgr__fill_to=0.5, rgr__candidates="all", k=7, m=7),
+                _care("best, one below half", preset="best", rgr__fill_to=0.5, rgr__candidates=1),
+                _care("best, filled to three quarters", preset="best", rgr__fill_to=0.75, rgr__candidates="all"),
+            ),
+        ),
         _one_by_one("selector", "Which failures are contrasted", selector=("mixed", "farthest", "random")),
         _one_by_one("anchor", "Around which correct rollout", anchor=("random", "multi")),
         _one_by_one(
