@@ -224,7 +224,8 @@ def care_settings(method: Method) -> CareConfig:
 
 
 def _file_name(name: str) -> str:
-    return name.replace(", ", "-").replace(" ", "_")
+    """A method's name as part of a path that may stand in a Hydra override, in which "=" may not."""
+    return name.replace(", ", "-").replace(" ", "_").replace("=", "_")
 
 
 def _commit() -> str:
