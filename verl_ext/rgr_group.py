@@ -115,7 +115,8 @@ class Picker:
         """The failures of a group to repair: the likest to the anchor, up to ``rgr.candidates`` that have room.
 
         Args:
-            siblings: The scored rollouts. Nothing is done without a failure, and in groups ``rgr.groups`` leaves out.
+            siblings: The scored rollouts. Nothing is done without a failure, in groups ``rgr.groups`` leaves out, and
+                where ``rgr.fill_to`` has nothing to fill.
 
         Returns:
             Up to ``rgr.candidates`` with a plan; failures passed over for want of room are among them, without one.
@@ -129,8 +130,8 @@ class Picker:
             if sibling.is_single_turn and verdict.left_out is None:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
         rgr = self.care.rgr
-        room = rgr.replacements(len(positives), len(positives) + len(failures))
-        if not failures or not room or rgr.groups == ("failed" if positives else "mixed"):
+        most = rgr.replacements(len(positives), len(positives) + len(failures))
+        if not failures or not most or rgr.groups == ("failed" if positives else "mixed"):
             return []
         if positives:
             right, wrong = ([one.output.response_ids for one in some] for some in (positives, failures))
@@ -139,7 +140,7 @@ class Picker:
             order = rank_hopeless([one.sampled for one in failures])
         wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
         if rgr.fill_to is not None:
-            wanted = min(wanted, room)
+            wanted = min(wanted, most)
         picked: list[Candidate] = []
         for rank, position in enumerate(order):
             if wanted == 0:

@@ -38,25 +38,26 @@ DECODED_AT = "care_decoded_at"
 
 
 def with_repairs(
-    extras: Sequence[Mapping[str, object]], repairs: Sequence[CandidateRepair], *, dynamic_sampling: bool
+    extras: Sequence[Mapping[str, object]], repairs: Sequence[CandidateRepair], *, shown: int
 ) -> list[dict[str, object]]:
     """The ``extra_fields`` of a group's picked failures with their repairs.
 
-    Of these the trainer will use one, which may make a failed group mixed, or a mixed one all correct. Dynamic sampling
-    judges groups by ``reward_extra_info`` before the trainer sees them, so the first repair that passed shows its own.
+    Some of these the trainer will use, which may make a failed group mixed, or a mixed one all correct. Dynamic
+    sampling (``algorithm.filter_groups``) judges groups by ``reward_extra_info`` before the trainer sees them, so the
+    first repairs that passed show their own.
 
     Args:
         extras: What the rollouts of the failures left.
         repairs: Of the same failures.
-        dynamic_sampling: Whether ``algorithm.filter_groups`` drops groups that are all alike.
+        shown: How many repairs may show theirs; none without dynamic sampling.
     """
     packed = [{**extra, REPAIR: repair.packed()} for extra, repair in zip(extras, repairs, strict=True)]
     passed = [number for number, one in enumerate(repairs) if one.report.outcome is Outcome.PASSED]
-    if dynamic_sampling and passed:
-        first = min(passed, key=lambda number: repairs[number].report.rank)
-        row = repairs[first].row
+    for number in sorted(passed, key=lambda one: repairs[one].report.rank)[:shown]:
+        row = repairs[number].row
         assert row is not None  # it has passed
-        packed[first] |= {SCORED: extras[first]["reward_extra_info"], "reward_extra_info": dict(row.reward_extra_info)}
+        own = extras[number]["reward_extra_info"]
+        packed[number] |= {SCORED: own, "reward_extra_info": dict(row.reward_extra_info)}
     return packed
 
 

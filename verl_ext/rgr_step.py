@@ -102,14 +102,8 @@ class StepRepairs:
         )
         self.originals = Selectable.of(self.rollouts, regions, care)
         result = select(self.rollouts, self.originals, care)
-        self.chosen = choose_representatives(
-            result,
-            self.rollouts.group,
-            self.originals.embeddings,
-            self.reports,
-            self.rollouts.acc.tolist(),
-            care.rgr,
-        )
+        seen = (self.rollouts.acc.tolist(), self.rollouts.group, self.originals.embeddings)
+        self.chosen = choose_representatives(result, *seen, self.reports, care.rgr)
 
     @property
     def replaced(self) -> list[int]:

@@ -145,14 +145,18 @@ class RepairingMixin:
 
     async def _repair_group(self, group: Group) -> None:
         rollouts_done = time.time()
-        candidates = cast(Picker, self._picker).candidates(group.siblings)
+        picker = cast(Picker, self._picker)
+        candidates = picker.candidates(group.siblings)
         if not candidates:
             return
         tasks = (self._repair(candidate, group.sampling_params, rollouts_done) for candidate in candidates)
         repairs = await asyncio.gather(*tasks)
-        sampling = self.config.algorithm.filter_groups
-        left = [candidate.sibling.output.extra_fields for candidate in candidates]
-        extras = with_repairs(left, repairs, dynamic_sampling=sampling.enable)
+        used = 1 if picker.care.rgr.fill_to is None else len(candidates)
+        extras = with_repairs(
+            [candidate.sibling.output.extra_fields for candidate in candidates],
+            repairs,
+            shown=used if self.config.algorithm.filter_groups.enable else 0,
+        )
         await tq.async_kv_batch_put(
             keys=[candidate.sibling.key for candidate in candidates],
             fields=list_of_dict_to_tensordict([{"extra_fields": extra} for extra in extras]),

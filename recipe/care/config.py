@@ -125,7 +125,7 @@ class RgrConfig:
     max_tokens: int = 512
     """Longest continuation of a repair, in tokens."""
     fill_to: float | None = None
-    """Replace failures until this share of a group is correct, and none where it is already; null replaces one."""
+    """Replace failures up to this share of correct rollouts, and none where there are as many; null replaces one."""
 
     def __post_init__(self) -> None:
         _one_of("rgr.groups", self.groups, RGR_GROUPS)
@@ -142,13 +142,16 @@ class RgrConfig:
             _within("rgr.top_p", self.top_p, 0.0, 1.0)
         if self.max_tokens < 1:
             _fail("rgr.max_tokens", self.max_tokens, "must be at least 1.")
-        if self.fill_to is not None and not 0 < self.fill_to <= 1:
-            _fail("rgr.fill_to", self.fill_to, "must be above 0 and at most 1, or null; 0.5 repairs until half are right.")
+        if self.fill_to is not None and not 0 < self.fill_to < 1:
+            _fail("rgr.fill_to", self.fill_to, "must be above 0 and below 1, so that a failure is left; or null.")
         cue_text(self.template)
 
     def replacements(self, correct: int, size: int) -> int:
-        """How many failures of a group may be replaced, of ``size`` rollouts with a verdict and ``correct`` right ones."""
-        return 1 if self.fill_to is None else max(0, math.floor(self.fill_to * size) - correct)
+        """How many failures repairs may replace in a group of ``size`` verified rollouts, ``correct`` of them right."""
+        if self.fill_to is None:
+            return 1
+        # 0.29 * 100 is a little below 29.
+        return max(0, math.floor(self.fill_to * size + 1e-9) - correct)
 
 
 @dataclass(frozen=True)

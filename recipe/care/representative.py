@@ -25,8 +25,8 @@ import numpy as np
 import torch
 
 from recipe.care.advantage import CareResult, Role
-from recipe.care.distance import cosine_distances
 from recipe.care.config import RgrConfig
+from recipe.care.distance import cosine_distances
 from recipe.care.errors import CareDataError
 from recipe.care.groups import Matrix, as_matrix
 
@@ -96,21 +96,23 @@ class Representatives:
 
 def choose_representatives(
     result: CareResult,
+    acc: Sequence[float],
     group: Sequence[Hashable],
     embeddings: Matrix | None,
     reports: Sequence[RepairReport | None],
-    acc: Sequence[float],
     config: RgrConfig,
 ) -> Representatives:
-    """Choose the nearest selected hard negative of each group that has a usable repair.
+    """Choose the nearest selected hard negative of each group that has a usable repair; with ``fill_to`` several.
 
     A group in which every rollout failed has no hard negatives; there, a repair that passed is chosen, if any did.
 
     Args:
         result: The selection made on the original rows.
+        acc: B verdicts of the original rows.
         group: B hashable ids; rows of a prompt share one.
         embeddings: (B, H) what the selection was made with. Without, the cheap order says what is near.
         reports: B, what the rollout workers reported of each row; None where no repair was tried.
+        config: ``algorithm.care.rgr``.
 
     Returns:
         The representatives: of mixed groups in the order these appear, then of failed ones.
@@ -126,26 +128,34 @@ def choose_representatives(
     members_of: dict[Hashable, list[tuple[float, int]]] = {}
     for distance, row in zip(distances, selected, strict=True):
         members_of.setdefault(group[row], []).append((distance, row))
-    valid = result.role != Role.INVALID
-    size = Counter(one for one, counts in zip(group, valid, strict=True) if counts)
-    correct = Counter(one for one, counts, right in zip(group, valid, acc, strict=True) if counts and right > 0.5)
-    room = {one: config.replacements(correct[one], size[one]) for one in size}
+    most = _most_replacements(result, acc, group, config)
     rows, covered, agreed = [], 0, 0
-    for members in members_of.values():
+    for one, members in members_of.items():
         nearest_first = [(row, reports[row]) for _, row in sorted(members)]
         usable = [row for row, report in nearest_first if report is not None and report.outcome.usable]
         nearest, report = nearest_first[0]
-        rows += usable[: room[group[nearest]]]
+        rows += usable[: most[one]]
         covered += usable[:1] == [nearest]
         agreed += report is not None and report.rank == 0
-    return Representatives(rows + _passed_in_failed_groups(result, group, reports, room), len(members_of), covered, agreed)
+    rows += _passed_in_failed_groups(result, group, reports, most)
+    return Representatives(rows, len(members_of), covered, agreed)
+
+
+def _most_replacements(
+    result: CareResult, acc: Sequence[float], group: Sequence[Hashable], config: RgrConfig
+) -> dict[Hashable, int]:
+    """How many failures of each group may be replaced."""
+    valid = np.flatnonzero(result.role != Role.INVALID).tolist()
+    size = Counter(group[row] for row in valid)
+    correct = Counter(group[row] for row in valid if acc[row] > 0.5)
+    return {one: config.replacements(correct[one], size[one]) for one in size}
 
 
 def _passed_in_failed_groups(
     result: CareResult,
     group: Sequence[Hashable],
     reports: Sequence[RepairReport | None],
-    room: Mapping[Hashable, int],
+    most: Mapping[Hashable, int],
 ) -> list[int]:
     """The first repairs that passed, in the order they were picked, of each group without an anchor."""
     anchored = {group[row] for row in np.flatnonzero(result.role == Role.ANCHOR).tolist()}
@@ -153,7 +163,7 @@ def _passed_in_failed_groups(
     for row, report in enumerate(reports):
         if report is not None and report.outcome is Outcome.PASSED and group[row] not in anchored:
             passed.setdefault(group[row], []).append((report.rank, row))
-    return [row for one, rows in passed.items() for _, row in sorted(rows)[: room[one]]]
+    return [row for one, rows in passed.items() for _, row in sorted(rows)[: most[one]]]
 
 
 RGR_METRICS: dict[str, str] = {

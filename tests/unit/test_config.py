@@ -46,6 +46,8 @@ REFUSED = {
     "rgr.candidates=some": "algorithm.care.rgr.candidates='some': must be one of all.",
     "rgr.groups=every": "algorithm.care.rgr.groups='every': must be one of mixed, failed, all.",
     "rgr.target=rewrit": "Did you mean 'rewrite'?",
+    "rgr.fill_to=1": "algorithm.care.rgr.fill_to=1.0: must be above 0 and below 1, so that a failure is left; or null.",
+    "rgr.fill_to=0": "algorithm.care.rgr.fill_to=0.0: must be above 0",
     "rgr.max_tokens=0": "algorithm.care.rgr.max_tokens=0: must be at least 1.",
     "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be 0 or more, or null for the rollout's.",
     "rgr.enabel=true": "there is no such setting. Did you mean algorithm.care.rgr.enable?",

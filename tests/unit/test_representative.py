@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from recipe.care.advantage import care_advantages
-from recipe.care.config import CareConfig, RescueConfig
+from recipe.care.config import CareConfig, RescueConfig, RgrConfig
 from recipe.care.errors import CareDataError
 from recipe.care.representative import RGR_METRICS, Outcome, RepairReport, choose_representatives, rgr_metrics
 
@@ -38,7 +38,7 @@ def choose(acc, reports, angles, group=None, config=None):
     group, config, count = group or ["g"] * len(acc), config or CareConfig(), len(acc)
     embeddings = None if angles is None else at_degrees(*angles)
     result = care_advantages(acc, acc, group, [5] * count, [1] * count, embeddings, [-1.0] * count, config)
-    return choose_representatives(result, group, embeddings, reports)
+    return choose_representatives(result, acc, group, embeddings, reports, config.rgr)
 
 
 def test_the_nearest_hard_negative_with_a_usable_repair_represents_its_group():
@@ -93,6 +93,36 @@ def test_a_repair_that_passed_is_the_anchor_of_a_group_in_which_all_failed():
     assert result.role.tolist() == ["hard_negative", "anchor", *["hard_negative"] * 3]
     # Rewards 1, 0, 0, 0, 0: mean 0.2, deviation 0.4, so 2 and -0.5, which counts half.
     assert result.advantages.tolist() == pytest.approx([-0.25, 2.0, -0.25, -0.25, -0.25], abs=1e-4)
+
+
+def test_a_group_is_filled_up_to_a_share_of_correct_rollouts():
+    """Of 8 rollouts 2 are right and 0.5 allows 4, so 2 failures are replaced: the nearest, at 10 and 20 degrees."""
+    acc, angles = [1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 40, 30, 20, 10, 50, 60]
+    reports = [None, None, *(report("passed", rank) for rank in range(6))]
+    for share, rows in ((0.5, [5, 4]), (0.4, [5]), (0.3, []), (0.75, [5, 4, 3, 2])):
+        config = CareConfig(rgr=RgrConfig(fill_to=share))
+        assert choose(acc, reports, angles, config=config).rows == rows
+    # A repair without a verdict fills nothing; the next nearest does.
+    reports[5] = report("discarded", 3)
+    assert choose(acc, reports, angles, config=CareConfig(rgr=RgrConfig(fill_to=0.5))).rows == [4, 3]
+
+
+def test_a_failed_group_is_filled_with_the_first_repairs_that_passed():
+    reports = [report("passed", 3), report("failed", 0), report("passed", 1), report("passed", 2), None]
+    config = CareConfig(rgr=RgrConfig(groups="failed", fill_to=0.5))
+    # Five rollouts, so two of them: ranks 1 and 2.
+    assert choose([0] * 5, reports, [0, 10, 20, 30, 40], config=config).rows == [2, 3]
+
+
+def test_rows_without_a_verdict_are_no_part_of_the_group_that_is_filled():
+    """Four of the six rows are verified, so half of them is two."""
+    result = care_advantages([1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], ["g"] * 6, [5] * 6, [1] * 6, at_degrees(*range(6)),
+        None, CareConfig(), valid=[True] * 4 + [False] * 2)  # fmt: skip
+    reports = [None, *(report("passed", rank) for rank in range(5))]
+    for share, rows in ((0.5, [1]), (0.75, [1, 2])):
+        rgr = RgrConfig(fill_to=share)
+        chosen = choose_representatives(result, [1, 0, 0, 0, 0, 0], ["g"] * 6, at_degrees(*range(6)), reports, rgr)
+        assert chosen.rows == rows
 
 
 def test_several_anchors_still_make_one_group():

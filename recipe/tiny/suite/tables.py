@@ -143,6 +143,13 @@ TABLES: dict[str, Table] = {
                 BEST,
                 _care("best, filled to half", preset="best", rgr__fill_to=0.5, rgr__candidates="all"),
                 _care("best, filled to half, k=7", preset="best", rgr__fill_to=0.5, rgr__candidates="all", k=7, m=7),
+                _care(
+                    "best, filled to half, not equalized",
+                    preset="best",
+                    rgr__fill_to=0.5,
+                    rgr__candidates="all",
+                    equalize=False,
+                ),
                 _care("best, one below half", preset="best", rgr__fill_to=0.5, rgr__candidates=1),
                 _care("best, filled to three quarters", preset="best", rgr__fill_to=0.75, rgr__candidates="all"),
             ),

@@ -16,6 +16,7 @@
 import dataclasses
 import json
 import math
+import re
 import subprocess
 from pathlib import Path
 
@@ -211,6 +212,14 @@ def test_a_run_is_not_taken_for_another_of_its_name(tmp_path, started):
     assert runs._folder(method, 0, settings, "a") != runs._folder(method, 0, settings, "b")
 
 
+def test_a_run_of_any_method_has_a_folder_that_a_hydra_override_may_name(tmp_path):
+    """Found by running: Hydra reads a second "=" as an error."""
+    settings = runs.Settings(tmp_path / "out", "count", 4)
+    for method in (method for table in TABLES.values() for method in table.methods):
+        name = runs._folder(method, 0, settings, "a").name
+        assert re.fullmatch(r"[\w.-]+", name), name
+
+
 def test_some_lines_of_a_table_can_be_run():
     assert [method.name for method in TABLE.only(["new"]).methods] == ["new"]
     with pytest.raises(SystemExit, match=r"--methods 'old'.*has no such line.*base"):
@@ -229,7 +238,8 @@ def test_settings_name_the_option():
 
 
 def test_tables_have_distinct_methods():
-    assert {"main", "sampling", "parts", "rgr", "selector", "anchor", "subgroup", "rescue", "regions"} == set(TABLES)
+    ablations = {"rgr", "fill", "selector", "anchor", "subgroup", "rescue", "regions"}
+    assert {"main", "sampling", "parts", *ablations} == set(TABLES)
     with pytest.raises(ValueError, match="same name"):
         Table("t", "x", (Method("a", "grpo"), Method("a", "care")))
 

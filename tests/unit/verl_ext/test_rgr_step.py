@@ -121,7 +121,7 @@ def steps(draw):
             if acc == 0.0 and draw(st.booleans()):
                 repair = candidate(draw(st.sampled_from(list(Outcome))), session, draw(st.integers(0, 20)))
                 sampling = draw(st.booleans())
-                (row["extra_fields"],) = with_repairs([row["extra_fields"]], [repair], dynamic_sampling=sampling)
+                (row["extra_fields"],) = with_repairs([row["extra_fields"]], [repair], shown=int(sampling))
             key = f"g{group}_{session}_0"
             queue.rows[key] = row
             keys.append(key)
@@ -150,10 +150,13 @@ def rollouts_acc(rows: dict, key: str) -> float:
 
 
 cares = st.builds(
-    lambda selector, on_fail, k: CareConfig(k=k, m=6, selector=selector, rgr=RgrConfig(on_fail=on_fail)),
+    lambda selector, on_fail, k, fill_to: CareConfig(
+        k=k, m=6, selector=selector, rgr=RgrConfig(on_fail=on_fail, fill_to=fill_to)
+    ),
     st.sampled_from(["nearest", "random", "lexical", "farthest"]),
     st.sampled_from(["reflected", "original"]),
     st.integers(1, 4),
+    st.sampled_from([None, 0.25, 0.5, 0.75]),
 )
 
 
@@ -188,14 +191,17 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         else:
             assert queue.tags[key]["min_global_steps"] == 6 and queue.tags[key]["max_global_steps"] == 9
 
-    # In mixed groups the selection is the one made on the originals; at most one row a group is a repair.
+    # In mixed groups the selection is the one made on the originals; no more rows are repairs than there is room for.
     name_of = [key.split("_")[0] for key in keys]
     mixed = {name_of[row] for row, role in enumerate(was.result.role) if role == "anchor"}
     in_mixed = torch.tensor([name in mixed for name in name_of])
     assert torch.equal(now.result.anchor_of[in_mixed], was.result.anchor_of[in_mixed])
     assert torch.equal(now.result.k_prime[in_mixed], was.result.k_prime[in_mixed])
     groups = [name_of[row] for row in repairs.chosen.rows]
-    assert len(groups) == len(set(groups)) and "pad" not in groups
+    sampled = {name: [rollouts_acc(before, key) for key in keys if key.startswith(name)] for name in set(name_of)}
+    assert "pad" not in groups
+    for name in groups:
+        assert groups.count(name) <= care.rgr.replacements(sum(sampled[name]), len(sampled[name]))
     # Where every rollout had failed, a repair that passed is now the anchor.
     anchors = [row for row in repairs.chosen.rows if name_of[row] not in mixed]
     assert all(row in repairs.replaced and rollouts_acc(before, keys[row]) == 0.0 for row in anchors)

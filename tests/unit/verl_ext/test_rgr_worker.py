@@ -147,6 +147,22 @@ def test_candidates_are_limited(queue, candidates, expected):
     assert len(server.repairs) == len(repairs_in(queue)) == expected
 
 
+@pytest.mark.parametrize(
+    ("rollouts", "candidates", "expected"),
+    [
+        ([WRONG, FAR, WRONG, FAR], "all", 2),
+        ([WRONG, FAR, WRONG, FAR], 1, 1),
+        ([RIGHT, WRONG, FAR, WRONG], "all", 1),
+        ([RIGHT, WRONG, FAR, RIGHT], "all", 0),
+        ([RIGHT, WRONG, RIGHT, RIGHT], "all", 0),
+    ],
+)
+def test_no_more_repairs_are_asked_for_than_fill_half_the_group(queue, rollouts, candidates, expected):
+    server = Server(rollouts, MENDED)
+    run(server, CareConfig(rgr=RgrConfig(groups="all", candidates=candidates, fill_to=0.5)))
+    assert len(server.repairs) == len(repairs_in(queue)) == expected
+
+
 def test_a_failure_without_room_is_passed_over_and_counted(queue):
     """The likest failure has a longer rationale than fits together with the cue and a repair."""
     long = response("6", "so " * 60)
@@ -212,6 +228,12 @@ def test_dynamic_sampling_judges_a_group_as_its_repair_leaves_it(queue, monkeypa
     for key in shown:
         assert queue.extra(key)["reward_extra_info"]["acc"] == 1.0 and queue.extra(key)[SCORED]["acc"] == 0.0
         assert without_repair(queue.extra(key))["reward_extra_info"] == queue.extra(key)[SCORED]
+
+
+def test_dynamic_sampling_is_shown_all_repairs_that_fill_a_group(queue):
+    care = CareConfig(rgr=RgrConfig(groups="all", candidates="all", fill_to=0.5))
+    run(Server([WRONG, FAR, WRONG, FAR], MENDED), care, config=config(dynamic_sampling=True))
+    assert [queue.extra(key)["reward_extra_info"]["acc"] for key in sorted(queue.rows)].count(1.0) == 2
 
 
 def test_without_dynamic_sampling_nothing_is_shown(queue, monkeypatch):
