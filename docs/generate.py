@@ -68,9 +68,8 @@ WHEN: dict[str, str] = {
     "rgr.on_fail": "`original` to train the failure the policy made by itself.",
     "rgr.neg_scale": "The paper's is half of `neg_scale`; keep the ratio when that changes.",
     "rgr.template": "Your own text for another language or domain. It may hold no field and none of the four tags.",
-    "rgr.candidates": "More for a choice nearer to the embeddings' at the price of more decoding.",
-    "rgr.fill_to": "0.5 repairs where it helps most, failed groups and hard ones; with `rgr.candidates=all`, for by "
-    "default no more than 2 failures are repaired in a group.",
+    "rgr.candidates": "More for a choice nearer to the embeddings' and more decoding; `all` with `fill_to`.",
+    "rgr.fill_to": "0.5 repairs failed and hard groups more, easy ones not at all (not in the paper).",
     "rgr.temperature": "The authors' public code uses 0.6; the GPU scripts set it.",
     "rgr.top_p": "The authors' public code uses 0.95; the GPU scripts set it.",
     "rgr.max_tokens": "Enough for a short second rationale and the answer; less saves decoding time.",

@@ -117,7 +117,7 @@ class RgrConfig:
     template: str = "plain"
     """The repair cue: ``plain``, ``structured``, or the text of your own cue."""
     candidates: int | str = 2
-    """Failures repaired during the rollout, of which one is used; ``all`` makes the choice exact."""
+    """Failures repaired during the rollout, at most. One is used (see ``fill_to``); ``all`` makes the choice exact."""
     temperature: float | None = None
     """Sampling temperature of the repair; null uses the rollout's."""
     top_p: float | None = None
@@ -125,7 +125,7 @@ class RgrConfig:
     max_tokens: int = 512
     """Longest continuation of a repair, in tokens."""
     fill_to: float | None = None
-    """Replace failures up to this share of correct rollouts, and none where there are as many; null replaces one."""
+    """Replace as many failures as it takes until this share of the group is correct; null replaces one in any case."""
 
     def __post_init__(self) -> None:
         _one_of("rgr.groups", self.groups, RGR_GROUPS)

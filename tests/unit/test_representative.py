@@ -96,15 +96,18 @@ def test_a_repair_that_passed_is_the_anchor_of_a_group_in_which_all_failed():
 
 
 def test_a_group_is_filled_up_to_a_share_of_correct_rollouts():
-    """Of 8 rollouts 2 are right and 0.5 allows 4, so 2 failures are replaced: the nearest, at 10 and 20 degrees."""
+    """Of 8 rollouts 2 are right and 0.5 allows 4, so 2 failures are replaced: the nearest, at 10 and 20 degrees.
+
+    K = M = 6 selects all failures.
+    """
     acc, angles = [1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 40, 30, 20, 10, 50, 60]
     reports = [None, None, *(report("passed", rank) for rank in range(6))]
     for share, rows in ((0.5, [5, 4]), (0.4, [5]), (0.3, []), (0.75, [5, 4, 3, 2])):
-        config = CareConfig(rgr=RgrConfig(fill_to=share))
+        config = CareConfig(k=6, rgr=RgrConfig(fill_to=share))
         assert choose(acc, reports, angles, config=config).rows == rows
     # A repair without a verdict fills nothing; the next nearest does.
     reports[5] = report("discarded", 3)
-    assert choose(acc, reports, angles, config=CareConfig(rgr=RgrConfig(fill_to=0.5))).rows == [4, 3]
+    assert choose(acc, reports, angles, config=CareConfig(k=6, rgr=RgrConfig(fill_to=0.5))).rows == [4, 3]
 
 
 def test_a_failed_group_is_filled_with_the_first_repairs_that_passed():
