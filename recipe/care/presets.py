@@ -27,7 +27,7 @@ PRESETS: dict[str, Mapping[str, object]] = {
         "anchor": "multi",
         "regions": {"enable": False},
         "rescue": {"enable": False},
-        "rgr": {"groups": "all"},
+        "rgr": {"groups": "all", "candidates": "all", "fill_to": 0.5},
     },
 }
 

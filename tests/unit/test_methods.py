@@ -228,6 +228,10 @@ def test_tables_of_the_tiny_suite_change_what_they_say():
             assert not method.name.startswith("paper") or care == CareConfig()
         variants = [one for one in seen.values() if one[0].startswith("care")]
         assert len(set(variants)) == len(variants), f"{table.name}: {seen}"
+    # The suite spells out what the preset sets.
+    best = [one.lstrip("+").removeprefix("algorithm.care.") for one in TABLES["main"].methods[-1].overrides]
+    preset = CareConfig.from_omegaconf(OmegaConf.from_dotlist(["preset=best"]))
+    assert CareConfig.from_omegaconf(OmegaConf.from_dotlist(best)) == preset != CareConfig()
     # Hydra reads the last of them as that.
     config = compose([*demos, *TABLES["main"].methods[-2].overrides], resolve=False)
     assert CareConfig.from_omegaconf(config.algorithm.care) == CareConfig()

@@ -218,7 +218,7 @@ def _train(method: Method, seed: int, settings: Settings, folder: Path, *, look_
 
 def care_settings(method: Method) -> CareConfig:
     """The settings that shape a subgroup's advantages, as the method sets them or by default."""
-    prefix, shaping = "++algorithm.care.", ("preset", "k", "neg_scale", "equalize")
+    prefix, shaping = "++algorithm.care.", ("k", "neg_scale", "equalize")
     given = [one.removeprefix(prefix) for one in method.overrides if one.startswith(prefix)]
     return CareConfig.from_omegaconf(OmegaConf.from_dotlist([one for one in given if one.split("=")[0] in shaping]))
 
