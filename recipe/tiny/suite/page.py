@@ -19,6 +19,7 @@ python -m recipe.tiny.suite.page --results docs/results/results.jsonl --out docs
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from matplotlib.figure import Figure
 
 from recipe.tiny.plot import COLOURS
 from recipe.tiny.suite.results import Estimate, Result, by_seed, differences, markdown, read_results
-from recipe.tiny.suite.tables import TABLES, Table
+from recipe.tiny.suite.tables import TABLES, WITH_AND_WITHOUT_REPAIRS, Table
 
 FIGURE = "main.svg"
 HEADER = """# Results of the tiny suite
@@ -38,6 +39,12 @@ Written by `python -m recipe.tiny.suite.page` from [results.jsonl](results.jsonl
 says what was run and how. Accuracies are percentages, greedy, on held-out questions, the mean of the families;
 intervals are 95%, Student's t over seeds, and a line with one seed has none. Differences are paired by seed.
 """
+SAMPLED = "care/acc_sampled"
+WINDOWS = 3
+"""Parts of a run in the table of what repairs do."""
+EFFECT = """How many more of the rollouts are right with repairs than without, at the same steps and so on the same
+prompts, before any repair takes a rollout's place: what repairs of earlier steps have taught. Percentage points, paired
+by seed."""
 RAW = """What the anchors and hard negatives of all of CARE's subgroups with one positive got, equalisation and negative
 scaling divided out, beside the arithmetic of the paper."""
 
@@ -66,6 +73,8 @@ def write_page(results: Sequence[Result], out: Path) -> None:
                     draw(table, comparable, out / name)
                     parts += [f"{beside(table, comparable)}\n", f"{by_family(table, comparable)}\n"]
                     parts.append(f"![Curves of the methods]({name})\n")
+        if effect := effect_of_repairs(comparable):
+            parts.append(f"### What repairs do to later steps\n\n{EFFECT}\n\n{effect}\n")
         if any(one.raw_advantages for one in comparable):
             parts.append(f"### Raw advantages in the rollouts\n\n{RAW}\n\n{raw_by_size(comparable)}\n")
     (out / "README.md").write_text("\n".join(parts))
@@ -94,6 +103,31 @@ def by_family(table: Table, results: Sequence[Result]) -> str:
             means = (100 * statistics.fmean(one.families[name] for one in runs) for name in families)
             lines.append(f"| {method.name} | " + " | ".join(f"{mean:.1f}" for mean in means) + " |")
     return "\n".join(lines)
+
+
+def effect_of_repairs(results: Sequence[Result]) -> str:
+    """Sampled accuracy with repairs minus that without, by part of the run; empty where nothing can be compared."""
+    steps = results[0].steps
+    bounds = [steps * part // WINDOWS for part in range(WINDOWS + 1)]
+    windows = list(itertools.pairwise(bounds))
+    lines = []
+    for with_repairs, without in WITH_AND_WITHOUT_REPAIRS:
+        there, missing = ({one.seed: one for one in results if one.is_of(method)} for method in (with_repairs, without))
+        if seeds := sorted(there.keys() & missing.keys()):
+            apart = [[_sampled(there[seed], *one) - _sampled(missing[seed], *one) for seed in seeds] for one in windows]
+            cells = [Estimate.of(values).points(signed=True) for values in apart]
+            passed = 100 * statistics.fmean(there[seed].repaired for seed in seeds)
+            lines.append(f"| {with_repairs.name} | {len(seeds)} | {passed:.0f}% | " + " | ".join(cells) + " |")
+    if not lines:
+        return ""
+    titles = [f"steps {first + 1}-{last}" for first, last in windows]
+    header = ["| | seeds | repairs that pass | " + " | ".join(titles) + " |", "|---" * (WINDOWS + 3) + "|"]
+    return "\n".join([*header, *lines])
+
+
+def _sampled(one: Result, first: int, last: int) -> float:
+    values = [value for value in one.series[SAMPLED][first:last] if value is not None]
+    return statistics.fmean(values)
 
 
 def raw_by_size(results: Sequence[Result]) -> str:

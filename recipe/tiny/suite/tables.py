@@ -88,7 +88,11 @@ GSPO = Method("gspo", "gspo")
 # The demo gives the rationale a quarter of a correct row's credit, because its responses are short; the paper a weight.
 PAPER: dict[str, Any] = {"regions__rationale_share": None, "regions__gamma_pos": 0.005}
 PAPER_NO_REPAIRS = _care("paper without repairs", "care_no_rgr", **PAPER)
+PAPER_CARE = _care("paper", **PAPER)
 BEST = _best("best")
+BEST_NO_REPAIRS = _best("best without repairs", "care_no_rgr")
+WITH_AND_WITHOUT_REPAIRS = ((BEST, BEST_NO_REPAIRS), (PAPER_CARE, PAPER_NO_REPAIRS))
+"""What the effect of repairs is read off."""
 ONE_EACH: dict[str, Any] = {"rgr__fill_to": None, "rgr__candidates": 2}
 BEST_ONE_EACH = _best("best, one repair a group", **ONE_EACH)
 BEST_ONE_IN_FAILED = _best("best, one repair in failed groups", **ONE_EACH, rgr__groups="failed")
@@ -118,7 +122,7 @@ def _one_by_one(name: str, title: str, *others: Method, **settings: tuple[object
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, _care("paper", **PAPER), BEST)),
+        Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, PAPER_CARE, BEST)),
         Table(
             "sampling",
             "With dynamic sampling and without",
@@ -132,7 +136,7 @@ TABLES: dict[str, Table] = {
                 NO_REPAIRS,
                 _care("no regions", "care_no_rgr", regions__enable=False),
                 _care("no regions, all anchors", "care_no_rgr", regions__enable=False, anchor="multi"),
-                _best("best without repairs", "care_no_rgr"),
+                BEST_NO_REPAIRS,
                 _best("best, one repair in mixed groups", **ONE_EACH, rgr__groups="mixed"),
                 BEST_ONE_IN_FAILED,
                 BEST_ONE_EACH,

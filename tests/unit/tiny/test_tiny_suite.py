@@ -271,6 +271,34 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
     assert figure.name in text and figure.stat().st_size > 10_000
 
 
+def test_what_repairs_do_is_read_off_the_same_steps_with_and_without():
+    """Six steps, so parts of two: seed 0 is 0, 10 and 30 points apart, seed 1 is 0, 20 and 30."""
+    sampled = {
+        (0, 0): [0.5, 0.7, 0.6, 0.8, 0.9, 0.9],
+        (0, 1): [0.5, 0.7, 0.5, 0.7, 0.6, 0.6],
+        (1, 0): [0.4, 0.4, 0.7, 0.7, 0.8, 1.0],
+        (1, 1): [0.4, 0.4, 0.6, 0.4, 0.5, 0.7],
+        (2, 0): [0.0] * 6,
+    }
+    methods = page.WITH_AND_WITHOUT_REPAIRS[0]
+    found = [
+        dataclasses.replace(
+            result("base", seed, 0.5),
+            algorithm=methods[place].algorithm,
+            overrides=methods[place].overrides,
+            steps=6,
+            repaired=0.75,
+            series={page.SAMPLED: values},
+        )
+        for (seed, place), values in sampled.items()
+    ]
+    header, _, line = page.effect_of_repairs(found).splitlines()
+    assert "| steps 1-2 | steps 3-4 | steps 5-6 |" in header
+    # 10 and 20: mean 15, half width 12.706 * 7.0711 / sqrt(2) = 63.5.
+    assert line == "| best | 2 | 75% | +0.0 ± 0.0 | +15.0 ± 63.5 | +30.0 ± 0.0 |"
+    assert page.effect_of_repairs(found[-1:]) == ""
+
+
 def test_the_page_of_nothing_says_what_to_run(tmp_path):
     with pytest.raises(SystemExit, match=r"run recipe\.tiny\.suite\.runs first"):
         page.main(["--results", str(tmp_path / "none.jsonl")])
