@@ -57,3 +57,18 @@ def _interrupt_and_look_around(process) -> None:
     process.wait(timeout=60)
     _, alive = psutil.wait_procs(list(started), timeout=30)
     assert not alive, f"left behind: {[started[one] for one in alive]}"
+
+
+def test_best_repairs_groups_until_half_is_right(run_demo, tmp_path):
+    run = run_demo(tmp_path, *QUIET, "+algorithm.care.preset=best", STEPS="2")
+    several = 0
+    for step in (1, 2):
+        data, groups = run.steps()[step], defaultdict(list)
+        assert 0 < data["care/rgr/replaced"] <= data["care/rgr/triggered"]
+        for row in run.group_log(step):
+            groups[row["group"]].append(row)
+        repaired = [[row["role"].startswith("repaired") for row in rows] for rows in groups.values()]
+        right = [sum(row["acc"] > 0.5 for row in rows) for rows in groups.values()]
+        assert all(count <= 4 for count, roles in zip(right, repaired, strict=True) if any(roles))
+        several += sum(sum(roles) > 1 for roles in repaired)
+    assert several > 0
