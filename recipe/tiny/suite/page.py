@@ -169,14 +169,16 @@ def draw(table: Table, results: Sequence[Result], out: Path) -> None:
 
 def _series(name: str) -> Callable[[Result], Sequence[tuple[float, float]]]:
     def read(one: Result) -> list[tuple[float, float]]:
-        return [(step, value) for step, value in enumerate(one.series.get(name, []), start=1) if value is not None]
+        values = one.series.get(name, [])
+        return [(step, math.nan if value is None else value) for step, value in enumerate(values, start=1)]
 
     return read
 
 
 def _draw_band(axes: Axes, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
-    """The mean of several runs' curves point by point, and its interval where there are several."""
-    points = list(zip(*curves, strict=False))
+    """The mean of several runs' curves point by point, without gaps, and its interval where there are several."""
+    whole = ([(x, y) for x, y in point if not math.isnan(y)] for point in zip(*curves, strict=False))
+    points = [point for point in whole if point]
     if not points:
         return
     places = [statistics.fmean(x for x, _ in point) for point in points]
@@ -184,10 +186,9 @@ def _draw_band(axes: Axes, curves: Sequence[Sequence[tuple[float, float]]], colo
     means = [one.mean for one in estimates]
     axes.plot(places, means, color=colour, label=label, linewidth=2)
     if len(curves) > 1:
-        low = [one.mean - one.half for one in estimates]
-        axes.fill_between(
-            places, low, [one.mean + one.half for one in estimates], color=colour, alpha=0.15, linewidth=0
-        )
+        halves = [0.0 if math.isinf(one.half) else one.half for one in estimates]
+        low, high = ([mean + sign * half for mean, half in zip(means, halves, strict=True)] for sign in (-1, 1))
+        axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -38,12 +38,13 @@ COLUMNS = ("seeds", "accuracy", "difference", "at equal tokens", "tokens (1,000)
 DROPPED = ("evicted_samples", "discarded_surplus_samples")
 """What verl's replay buffer calls groups it decoded for nothing, under ``.../filter_groups/``."""
 
+PASS_RATE = "care/rgr/pass_rate"
 SERIES = (
     "response_length/mean",
     "critic/score/mean",
     "actor/entropy",
     "care/acc_sampled",
-    "care/rgr/pass_rate",
+    PASS_RATE,
 )
 """Metrics of every step that a result keeps, where the method has them."""
 
@@ -73,7 +74,7 @@ class Result:
         looks: Held-out accuracy while it trained, oldest first.
         families: Held-out accuracy at the end, by family of questions.
         seconds: Of all steps.
-        repaired: Mean share of repairs that passed; 0 without repairs.
+        repaired: Share of repairs that passed, the mean over the steps that had some; 0 without repairs.
         series: Some metrics, step by step; None where a step has none.
         failure_mass: By step, the share of ``|advantage|`` on wrong rollouts.
         zero_signal: By step, the share of groups that train nothing.
@@ -170,6 +171,7 @@ def summarise(
         start: Held-out accuracy before training, where the run itself did not look.
     """
     trained = [step for step in steps if step.number > 0]
+    passed = [value for value in _series(trained, PASS_RATE) if value is not None]
     looks, tokens = [], 0.0
     for step in steps:
         if step.number > 0:
@@ -189,7 +191,7 @@ def summarise(
         looks=tuple(looks),
         families={name: round(value, 4) for name, value in trained[-1].val_by_source.items()},
         seconds=round(sum(step.seconds or 0.0 for step in trained), 1),
-        repaired=statistics.fmean(step.data.get("care/rgr/pass_rate", 0.0) for step in trained),
+        repaired=statistics.fmean(passed) if passed else 0.0,
         series={name: kept for name in SERIES if (kept := _series(trained, name))},
         failure_mass=tuple(round(one.failure_mass, 4) for one in signals),
         zero_signal=tuple(round(one.zero_signal, 4) for one in signals),
@@ -199,8 +201,11 @@ def summarise(
 
 
 def _series(steps: Sequence[Step], name: str) -> list[float | None]:
-    """A metric step by step, with gaps; empty if no step has it."""
+    """A metric step by step, with gaps; empty if no step has it. Where nothing was repaired, no share has passed."""
     values = [step.data.get(name) for step in steps]
+    if name == PASS_RATE:
+        pairs = zip(steps, values, strict=True)
+        values = [value if step.data.get("care/rgr/triggered", 0) > 0 else None for step, value in pairs]
     return [] if all(value is None for value in values) else [None if one is None else round(one, 4) for one in values]
 
 

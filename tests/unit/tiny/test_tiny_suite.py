@@ -21,6 +21,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from recipe.tiny.metrics import Step
 from recipe.tiny.suite import page, runs
@@ -89,10 +90,18 @@ def test_at_equal_tokens_the_dearer_method_is_read_earlier():
 def test_a_run_is_summed_up_from_its_metrics():
     steps = [Step(0, {VAL.format("a"): 0.4, VAL.format("b"): 0.6})]
     steps.append(Step(1, {"response_length/mean": 10.0, "timing_s/step": 2.0, "care/rgr/tokens": 7.0}))
+    # Nothing was repaired, so its pass rate of 0 says nothing.
+    steps[-1].data.update({"care/rgr/pass_rate": 0.0, "care/rgr/triggered": 0})
     dropped = {"training/filter_groups/evicted_samples": 3, "training/filter_groups/discarded_surplus_samples": 1}
-    last = {"response_length/mean": 20.0, "timing_s/step": 3.0, "care/rgr/pass_rate": 0.5, **dropped}
+    last = {
+        "response_length/mean": 20.0,
+        "timing_s/step": 3.0,
+        "care/rgr/pass_rate": 0.5,
+        "care/rgr/triggered": 4,
+        **dropped,
+    }
     steps.append(Step(2, {**last, VAL.format("a"): 0.6, VAL.format("b"): 1.0}))
-    # 2 groups of 4 rows a step: 10 * 8 tokens and 7 of repairs, then 20 * (2 + 3 + 1) * 4; repairs passed 0 and 0.5.
+    # 2 groups of 4 rows a step: 10 * 8 tokens and 7 of repairs, then 20 * (2 + 3 + 1) * 4; half the repairs passed.
     one = summarise(TABLE.methods[1], 3, "d", steps, [Signal(0.5, 0.25)] * 2, [RAW], prompts=2, group=4, commit="abc")
     assert one.looks == (Look(0, 0, 0.5), Look(2, 567, 0.8))
     # What another run saw before training is taken where this one did not look.
@@ -105,7 +114,7 @@ def test_a_run_is_summed_up_from_its_metrics():
     assert one.raw_advantages == (RAW,)
     assert (one.failure_mass, one.zero_signal) == ((0.5, 0.5), (0.25, 0.25))
     assert one.series == {"response_length/mean": [10.0, 20.0], "care/rgr/pass_rate": [None, 0.5]}
-    assert (one.steps, one.tokens, one.accuracy, one.seconds, one.repaired) == (2, 567, 0.8, 5.0, 0.25)
+    assert (one.steps, one.tokens, one.accuracy, one.seconds, one.repaired) == (2, 567, 0.8, 5.0, 0.5)
 
 
 def test_a_series_has_every_step():
@@ -269,6 +278,12 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
     assert "| 2 | 12 | 1.400 | 1.414 | -0.700 | -0.707 |" in text
     (figure,) = tmp_path.glob("*.svg")
     assert figure.name in text and figure.stat().st_size > 10_000
+
+
+def test_a_curve_with_gaps_stays_at_its_steps():
+    axes = Figure().subplots()
+    page._draw_band(axes, [[(1, math.nan), (2, 0.5), (3, math.nan)], [(1, 0.3), (2, 0.7), (3, math.nan)]], "C0", "x")
+    assert axes.lines[0].get_xydata().tolist() == [[1.0, 0.3], [2.0, pytest.approx(0.6)]]
 
 
 def test_what_repairs_do_is_read_off_the_same_steps_with_and_without():
