@@ -32,7 +32,7 @@ from pathlib import Path
 from data_prep.report import DROPS, REPAIRS
 from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
-from recipe.care.presets import PRESETS
+from recipe.care.presets import PRESETS, flat
 from recipe.care.regions import REGION_METRICS
 from recipe.care.report import METRICS
 from recipe.care.representative import RGR_METRICS
@@ -107,17 +107,9 @@ def _presets() -> str:
     """What each preset sets."""
     rows = ["| `algorithm.care.preset` | sets |", "|---|---|"]
     for name, settings in PRESETS.items():
-        keys = ", ".join(f"`{key}={_yaml(value)}`" for key, value in _flat(settings))
+        keys = ", ".join(f"`{key}={_yaml(value)}`" for key, value in flat(settings).items())
         rows.append(f"| `{name}` | {keys or 'nothing: the defaults below'} |")
     return "\n".join(rows)
-
-
-def _flat(settings: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
-    return [
-        pair
-        for key, value in settings.items()
-        for pair in (_flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)])
-    ]
 
 
 def _field_docs(cls: type) -> dict[str, str]:

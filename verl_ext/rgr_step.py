@@ -102,8 +102,14 @@ class StepRepairs:
         )
         self.originals = Selectable.of(self.rollouts, regions, care)
         result = select(self.rollouts, self.originals, care)
-        seen = (self.rollouts.acc.tolist(), self.rollouts.group, self.originals.embeddings)
-        self.chosen = choose_representatives(result, *seen, self.reports, care.rgr)
+        self.chosen = choose_representatives(
+            result=result,
+            acc=self.rollouts.acc.tolist(),
+            group=self.rollouts.group,
+            embeddings=self.originals.embeddings,
+            reports=self.reports,
+            config=care.rgr,
+        )
 
     @property
     def replaced(self) -> list[int]:

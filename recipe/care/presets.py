@@ -45,6 +45,15 @@ def over_preset(name: str, given: Mapping[str, object]) -> dict[str, object]:
     return _over(PRESETS[name], given)
 
 
+def flat(settings: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Settings by their dotted keys: ``{"rgr": {"k": 1}}`` is ``{"rgr.k": 1}``; ``prefix`` goes before, with a dot."""
+    keys: dict[str, object] = {}
+    for name, value in settings.items():
+        key = f"{prefix}.{name}" if prefix else name
+        keys |= flat(value, key) if isinstance(value, Mapping) else {key: value}
+    return keys
+
+
 def _over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
     together = dict(below)
     for key in above:

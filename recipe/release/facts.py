@@ -23,7 +23,9 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from data_prep.manifest import manifest_path
+from recipe.care.config import ROOT as CARE
 from recipe.care.config import CareConfig
+from recipe.care.presets import flat
 from verl_ext.record import RECORD, Attempt, read_attempts
 
 CONFIG = Path("hydra/.hydra")
@@ -163,16 +165,8 @@ def _settings(config: DictConfig, is_rl: bool) -> dict[str, object]:
     settings = {name: value for name, value in found.items() if value is not None}
     if OmegaConf.select(config, "algorithm.adv_estimator") == "care":
         care = CareConfig.from_omegaconf(OmegaConf.select(config, "algorithm.care"))
-        settings |= dict(_flat(asdict(care), "algorithm.care"))
+        settings |= flat(asdict(care), CARE)
     return settings
-
-
-def _flat(node: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
-    flat: list[tuple[str, object]] = []
-    for name, value in node.items():
-        key = f"{prefix}.{name}"
-        flat += _flat(value, key) if isinstance(value, Mapping) else [(key, value)]
-    return flat
 
 
 def read_scores(run: Path) -> list[Score]:

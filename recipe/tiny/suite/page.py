@@ -29,7 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe.tiny.plot import COLOURS
-from recipe.tiny.suite.results import Estimate, Result, by_seed, differences, markdown, read_results
+from recipe.tiny.suite.results import PASS_RATE, SAMPLED, Estimate, Result, by_seed, differences, markdown, read_results
 from recipe.tiny.suite.tables import TABLES, WITH_AND_WITHOUT_REPAIRS, Table
 
 FIGURE = "main.svg"
@@ -39,7 +39,6 @@ Written by `python -m recipe.tiny.suite.page` from [results.jsonl](results.jsonl
 says what was run and how. Accuracies are percentages, greedy, on held-out questions, the mean of the families;
 intervals are 95%, Student's t over seeds, and a line with one seed has none. Differences are paired by seed.
 """
-SAMPLED = "care/acc_sampled"
 WINDOWS = 3
 """Parts of a run in the table of what repairs do."""
 EFFECT = """How many more of the rollouts are right with repairs than without, at the same steps and so on the same
@@ -82,7 +81,7 @@ def write_page(results: Sequence[Result], out: Path) -> None:
 
 def beside(table: Table, results: Sequence[Result]) -> str:
     """The table's last method against each of the others, paired by seed."""
-    *others, (name, runs) = by_seed(table, results).items()
+    *others, (name, runs) = by_seed(table.methods, results).items()
     lines = [f"| {name} minus | after the same updates | at equal tokens |", "|---|---|---|"]
     for other, theirs in others:
         if found := differences(runs, theirs):
@@ -111,13 +110,15 @@ def effect_of_repairs(results: Sequence[Result]) -> str:
     bounds = [steps * part // WINDOWS for part in range(WINDOWS + 1)]
     windows = list(itertools.pairwise(bounds))
     lines = []
-    for with_repairs, without in WITH_AND_WITHOUT_REPAIRS:
-        there, missing = ({one.seed: one for one in results if one.is_of(method)} for method in (with_repairs, without))
-        if seeds := sorted(there.keys() & missing.keys()):
-            apart = [[_sampled(there[seed], *one) - _sampled(missing[seed], *one) for seed in seeds] for one in windows]
+    for pair in WITH_AND_WITHOUT_REPAIRS:
+        repaired, plain = by_seed(pair, results).values()
+        if seeds := sorted(repaired.keys() & plain.keys()):
+            apart = [
+                [_sampled(repaired[seed], *one) - _sampled(plain[seed], *one) for seed in seeds] for one in windows
+            ]
             cells = [Estimate.of(values).points(signed=True) for values in apart]
-            passed = 100 * statistics.fmean(there[seed].repaired for seed in seeds)
-            lines.append(f"| {with_repairs.name} | {len(seeds)} | {passed:.0f}% | " + " | ".join(cells) + " |")
+            passed = 100 * statistics.fmean(repaired[seed].repaired for seed in seeds)
+            lines.append(f"| {pair[0].name} | {len(seeds)} | {passed:.0f}% | " + " | ".join(cells) + " |")
     if not lines:
         return ""
     titles = [f"steps {first + 1}-{last}" for first, last in windows]
@@ -152,7 +153,7 @@ def draw(table: Table, results: Sequence[Result], out: Path) -> None:
         ("|advantage| on wrong rollouts (share)", "step", lambda one: list(enumerate(one.failure_mass, start=1))),
         ("groups without signal (share)", "step", lambda one: list(enumerate(one.zero_signal, start=1))),
         ("mean response length", "step", _series("response_length/mean")),
-        ("repairs that pass (share)", "step", _series("care/rgr/pass_rate")),
+        ("repairs that pass (share)", "step", _series(PASS_RATE)),
     )
     figure = Figure(figsize=(12, 10), layout="constrained")
     for axes, (title, label, read) in zip(figure.subplots(3, 2).flat, panels, strict=True):

@@ -38,12 +38,13 @@ COLUMNS = ("seeds", "accuracy", "difference", "at equal tokens", "tokens (1,000)
 DROPPED = ("evicted_samples", "discarded_surplus_samples")
 """What verl's replay buffer calls groups it decoded for nothing, under ``.../filter_groups/``."""
 
+SAMPLED = "care/acc_sampled"
 PASS_RATE = "care/rgr/pass_rate"
 SERIES = (
     "response_length/mean",
     "critic/score/mean",
     "actor/entropy",
-    "care/acc_sampled",
+    SAMPLED,
     PASS_RATE,
 )
 """Metrics of every step that a result keeps, where the method has them."""
@@ -237,7 +238,7 @@ def add_result(path: Path, result: Result) -> None:
 
 def markdown(table: Table, results: Sequence[Result]) -> str:
     """The table, as far as it has been run; differences are to the first method on the same seeds."""
-    runs_of = by_seed(table, results)
+    runs_of = by_seed(table.methods, results)
     baseline = runs_of[table.methods[0].name]
     lines = [f"| {table.title} | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name, runs in runs_of.items():
@@ -246,9 +247,9 @@ def markdown(table: Table, results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def by_seed(table: Table, results: Sequence[Result]) -> dict[str, dict[int, Result]]:
-    """Method of the table -> seed -> its run."""
-    return {method.name: {one.seed: one for one in results if one.is_of(method)} for method in table.methods}
+def by_seed(methods: Sequence[Method], results: Sequence[Result]) -> dict[str, dict[int, Result]]:
+    """Name of the method -> seed -> its run."""
+    return {method.name: {one.seed: one for one in results if one.is_of(method)} for method in methods}
 
 
 def differences(runs: Mapping[int, Result], baseline: Mapping[int, Result]) -> tuple[Estimate, Estimate] | None:

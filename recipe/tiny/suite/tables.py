@@ -16,11 +16,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recipe.care.presets import PRESETS
+from recipe.care.presets import PRESETS, flat
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ def _best(name: str, algorithm: str = "care", **settings: object) -> Method:
 
     Spelled out, so that a result of an earlier ``best`` is not taken for one of today's.
     """
-    preset: dict[str, object] = {}
-    for key, value in PRESETS["best"].items():
-        preset |= {f"{key}__{name}": one for name, one in value.items()} if isinstance(value, Mapping) else {key: value}
+    preset = {key.replace(".", "__"): value for key, value in flat(PRESETS["best"]).items()}
     return _care(name, algorithm, **preset | settings)
 
 
