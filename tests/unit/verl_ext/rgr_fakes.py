@@ -23,8 +23,10 @@ from verl.experimental.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
 from verl.workers.rollout.replica import TokenOutput
 
+from recipe.care.config import CareConfig
 from recipe.care.repair import LengthLimits
 from verl_ext.rgr_group import Picker
+from verl_ext.rgr_records import REPAIR, CandidateRepair
 from verl_ext.rgr_worker import CareAgentLoopWorker, RequestRecorder
 
 _SYMBOLS = bytes_to_unicode()
@@ -149,3 +151,22 @@ class Worker(CareAgentLoopWorker):
 
     def _compute_position_ids(self, input_ids, attention_mask, multi_modal_inputs):
         return torch.arange(input_ids.shape[1]).expand(1, 4, -1)
+
+
+RIGHT, WRONG, FAR = response("5"), response("6"), response("7", "quite another thing")
+MENDED, STILL_WRONG = ([*b"mended</think><answer>", answer, *b"</answer>", 256] for answer in b"58")
+
+
+def run(server, care=None, validate=False, limits=None, logprobs=True, **attributes):
+    worker = Worker(server, care or CareConfig(), limits)
+    for name, value in attributes.items():
+        setattr(worker, name, value)
+    prompt = {"uid": "u", "agent_name": "single", "global_steps": 7, "raw_prompt": []}
+    params = {"temperature": 1.0, "top_p": 1.0, "logprobs": logprobs}
+    asyncio.run(asyncio.wait_for(worker._run_prompt(prompt, params, {"validate": validate}), 20))
+    return worker
+
+
+def repairs_in(queue):
+    packed = {key: queue.extra(key)[REPAIR] for key in sorted(queue.rows) if REPAIR in queue.extra(key)}
+    return {key: CandidateRepair.unpacked(content) for key, content in packed.items()}

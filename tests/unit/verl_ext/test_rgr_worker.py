@@ -25,10 +25,24 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.repair import LengthLimits
 from recipe.care.representative import Outcome
-from tests.unit.verl_ext.rgr_fakes import Loop, Queue, Server, Worker, config, response
+from tests.unit.verl_ext.rgr_fakes import (
+    FAR,
+    MENDED,
+    RIGHT,
+    STILL_WRONG,
+    WRONG,
+    Loop,
+    Queue,
+    Server,
+    Worker,
+    config,
+    repairs_in,
+    response,
+    run,
+)
 from verl_ext import rgr_worker
 from verl_ext.rgr_group import Picker
-from verl_ext.rgr_records import DECODED_AT, REPAIR, SCORED, CandidateRepair, without_repair
+from verl_ext.rgr_records import DECODED_AT, SCORED, without_repair
 from verl_ext.rgr_worker import CareAgentLoopWorker
 
 
@@ -51,25 +65,6 @@ def single_turn_loop(monkeypatch):
     base = CareAgentLoopWorker.__mro__[3]
     assert base.__name__ == "AgentLoopWorker"
     monkeypatch.setattr(base, "_run_agent_loop", run_agent_loop)
-
-
-RIGHT, WRONG, FAR = response("5"), response("6"), response("7", "quite another thing")
-MENDED, STILL_WRONG = ([*b"mended</think><answer>", answer, *b"</answer>", 256] for answer in b"58")
-
-
-def run(server, care=None, validate=False, limits=None, logprobs=True, **attributes):
-    worker = Worker(server, care or CareConfig(), limits)
-    for name, value in attributes.items():
-        setattr(worker, name, value)
-    prompt = {"uid": "u", "agent_name": "single", "global_steps": 7, "raw_prompt": []}
-    params = {"temperature": 1.0, "top_p": 1.0, "logprobs": logprobs}
-    asyncio.run(asyncio.wait_for(worker._run_prompt(prompt, params, {"validate": validate}), 20))
-    return worker
-
-
-def repairs_in(queue):
-    packed = {key: queue.extra(key)[REPAIR] for key in sorted(queue.rows) if REPAIR in queue.extra(key)}
-    return {key: CandidateRepair.unpacked(content) for key, content in packed.items()}
 
 
 def test_failures_are_repaired_before_the_group_is_published(queue):
