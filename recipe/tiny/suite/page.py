@@ -40,10 +40,13 @@ says what was run and how. Accuracies are percentages, greedy, on held-out quest
 intervals are 95%, Student's t over seeds, and a line with one seed has none. Differences are paired by seed.
 """
 WINDOWS = 3
-"""Parts of a run in the table of what repairs do."""
+"""Parts of a run in the tables of what changes on the way."""
+LENGTH = "response_length/mean"
 EFFECT = """How many more of the rollouts are right with repairs than without, at the same steps and so on the same
 prompts, before any repair takes a rollout's place: what repairs of earlier steps have taught. Percentage points, paired
 by seed."""
+SIGNAL = """What trains, in the first third of a run and in its last: the share of the absolute advantages that is on
+wrong rollouts, the share of groups without any advantage, and the mean length of a response in tokens."""
 RAW = """What the anchors and hard negatives of all of CARE's subgroups with one positive got, equalisation and negative
 scaling divided out, beside the arithmetic of the paper."""
 
@@ -72,6 +75,7 @@ def write_page(results: Sequence[Result], out: Path) -> None:
                     draw(table, comparable, out / name)
                     parts += [f"{beside(table, comparable)}\n", f"{by_family(table, comparable)}\n"]
                     parts.append(f"![Curves of the methods]({name})\n")
+                    parts.append(f"{SIGNAL}\n\n{signal_over_time(table, comparable)}\n")
         if effect := effect_of_repairs(comparable):
             parts.append(f"### What repairs do to later steps\n\n{EFFECT}\n\n{effect}\n")
         if any(one.raw_advantages for one in comparable):
@@ -104,31 +108,60 @@ def by_family(table: Table, results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def signal_over_time(table: Table, results: Sequence[Result]) -> str:
+    """Where the signal comes from and how much there is, in the first and in the last window; means over seeds."""
+    quantities: dict[str, Callable[[Result], Sequence[float | None]]] = {
+        "on wrong rollouts": lambda one: one.failure_mass,
+        "groups without signal": lambda one: one.zero_signal,
+        "response length": lambda one: one.series[LENGTH],
+    }
+    first, *_, last = _windows(results[0].steps)
+    titles = [f"{what}, steps {_span(window)}" for what in quantities for window in (first, last)]
+    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    for name, runs in by_seed(table.methods, results).items():
+        if runs:
+            means = [
+                statistics.fmean(_mean(read(one), window) for one in runs.values())
+                for read in quantities.values()
+                for window in (first, last)
+            ]
+            cells = [f"{100 * mean:.0f}%" for mean in means[:-2]] + [f"{mean:.1f}" for mean in means[-2:]]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def effect_of_repairs(results: Sequence[Result]) -> str:
     """Sampled accuracy with repairs minus that without, by part of the run; empty where nothing can be compared."""
-    steps = results[0].steps
-    bounds = [steps * part // WINDOWS for part in range(WINDOWS + 1)]
-    windows = list(itertools.pairwise(bounds))
+    windows = _windows(results[0].steps)
     lines = []
     for pair in WITH_AND_WITHOUT_REPAIRS:
         repaired, plain = by_seed(pair, results).values()
         if seeds := sorted(repaired.keys() & plain.keys()):
-            apart = [
-                [_sampled(repaired[seed], *one) - _sampled(plain[seed], *one) for seed in seeds] for one in windows
-            ]
+            apart = [[_sampled(repaired[seed], one) - _sampled(plain[seed], one) for seed in seeds] for one in windows]
             cells = [Estimate.of(values).points(signed=True) for values in apart]
             passed = 100 * statistics.fmean(repaired[seed].repaired for seed in seeds)
             lines.append(f"| {pair[0].name} | {len(seeds)} | {passed:.0f}% | " + " | ".join(cells) + " |")
     if not lines:
         return ""
-    titles = [f"steps {first + 1}-{last}" for first, last in windows]
+    titles = [f"steps {_span(window)}" for window in windows]
     header = ["| | seeds | repairs that pass | " + " | ".join(titles) + " |", "|---" * (WINDOWS + 3) + "|"]
     return "\n".join([*header, *lines])
 
 
-def _sampled(one: Result, first: int, last: int) -> float:
-    values = [value for value in one.series[SAMPLED][first:last] if value is not None]
-    return statistics.fmean(values)
+def _windows(steps: int) -> list[tuple[int, int]]:
+    return list(itertools.pairwise(steps * part // WINDOWS for part in range(WINDOWS + 1)))
+
+
+def _span(window: tuple[int, int]) -> str:
+    return f"{window[0] + 1}-{window[1]}"
+
+
+def _sampled(one: Result, window: tuple[int, int]) -> float:
+    return _mean(one.series[SAMPLED], window)
+
+
+def _mean(values: Sequence[float | None], window: tuple[int, int]) -> float:
+    return statistics.fmean(value for value in values[slice(*window)] if value is not None)
 
 
 def raw_by_size(results: Sequence[Result]) -> str:
@@ -152,7 +185,7 @@ def draw(table: Table, results: Sequence[Result], out: Path) -> None:
         ("Held-out accuracy", "tokens decoded", lambda one: [(look.tokens, look.accuracy) for look in one.looks]),
         ("|advantage| on wrong rollouts (share)", "step", lambda one: list(enumerate(one.failure_mass, start=1))),
         ("groups without signal (share)", "step", lambda one: list(enumerate(one.zero_signal, start=1))),
-        ("mean response length", "step", _series("response_length/mean")),
+        ("mean response length", "step", _series(LENGTH)),
         ("repairs that pass (share)", "step", _series(PASS_RATE)),
     )
     figure = Figure(figsize=(12, 10), layout="constrained")

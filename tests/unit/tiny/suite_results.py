@@ -39,8 +39,8 @@ def result(method, seed, accuracy, tokens=20_000, **changes):
         50.0,
         0.25,
         {"x": [1.0]},
-        (0.5,),
-        (0.1,),
+        (0.5,) * 10,
+        (0.1,) * 10,
         (RAW,),
         "abc",
     )

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from recipe.tiny.suite import page
 from recipe.tiny.suite.tables import TABLES
-from tests.unit.tiny.suite_results import result
+from tests.unit.tiny.suite_results import TABLE, result
 
 
 def test_the_page_has_what_was_run_and_its_picture(tmp_path):
@@ -32,7 +32,7 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
             method=name,
             algorithm=method.algorithm,
             overrides=method.overrides,
-            series={"response_length/mean": [20.0, 21.0], "care/rgr/pass_rate": [None, 0.5]},
+            series={"response_length/mean": [20.0] * 10, "care/rgr/pass_rate": [None, 0.5]},
         )
         for name, (method, accuracy) in runs_of.items()
         for seed in (0, 1)
@@ -82,6 +82,18 @@ def test_what_repairs_do_is_read_off_the_same_steps_with_and_without():
     # 10 and 20: mean 15, half width 12.706 * 7.0711 / sqrt(2) = 63.5.
     assert line == "| best | 2 | 75% | +0.0 ± 0.0 | +15.0 ± 63.5 | +30.0 ± 0.0 |"
     assert page.effect_of_repairs(found[-1:]) == ""
+
+
+def test_where_the_signal_comes_from_is_told_for_both_ends_of_a_run():
+    """Three steps, so parts of one; two seeds: 40% and 50% of the advantages on wrong rollouts, then 30% and 20%."""
+    shared = {"steps": 3, "zero_signal": (0.0, 0.9, 0.5), "series": {page.LENGTH: [20.0, 0.0, 10.5]}}
+    found = [
+        dataclasses.replace(result("base", seed, 0.5), failure_mass=mass, **shared)
+        for seed, mass in enumerate([(0.4, 0.9, 0.3), (0.5, 0.9, 0.2)])
+    ]
+    header, _, line = page.signal_over_time(TABLE, found).splitlines()
+    assert header.startswith("| | on wrong rollouts, steps 1-1 | on wrong rollouts, steps 3-3 | groups without")
+    assert line == "| base | 45% | 25% | 0% | 50% | 20.0 | 10.5 |"
 
 
 def test_the_page_of_nothing_says_what_to_run(tmp_path):
