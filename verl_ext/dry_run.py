@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareError
+from verl_ext.validation import dynamic_sampling
 
 
 def compose(overrides: Sequence[str], *, trainer: str = "ppo_trainer", resolve: bool = True) -> DictConfig:
@@ -73,8 +74,8 @@ def summary(config: DictConfig) -> str:
     ]
     if actor.policy_loss.loss_mode != "vanilla":
         lines.append(f"policy loss     {actor.policy_loss.loss_mode}")
-    if config.algorithm.filter_groups.enable:
-        lines.append(f"sampling        groups all alike in {config.algorithm.filter_groups.metric} are replaced")
+    if sampling := dynamic_sampling(config):
+        lines.append(f"sampling        groups all alike in {sampling.metric} are replaced")
     if config.actor_rollout_ref.model.lora_rank:
         lines.append(f"adapters        LoRA, rank {config.actor_rollout_ref.model.lora_rank}")
     if config.algorithm.adv_estimator == "care":

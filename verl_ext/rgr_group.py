@@ -33,7 +33,8 @@ from recipe.care.repair import (
 )
 from recipe.care.seam import natural_joint
 from recipe.care.token_bytes import token_bytes
-from verl_ext.verdicts import read_verdict
+from verl_ext.rollouts import place_in_group
+from verl_ext.verdicts import Verdict, read_verdict
 
 if TYPE_CHECKING:
     from verl.experimental.agent_loop import AgentLoopOutput
@@ -65,6 +66,11 @@ class Sibling:
         """Whether the policy wrote the whole response; repairs of tool calls are not defined."""
         return bool(self.output.response_ids) and all(self.output.response_mask)
 
+    def verdict(self, positive_threshold: float | None) -> Verdict:
+        """What the reward function says of it."""
+        extra = cast(Mapping[str, object], self.output.extra_fields["reward_extra_info"])
+        return read_verdict(extra, positive_threshold, cast(float, self.output.reward_score))
+
 
 @dataclass
 class Group:
@@ -76,9 +82,10 @@ class Group:
     _settled: int = 0
 
     def add(self, sibling: Sibling) -> None:
-        """Remember a scored rollout; all of them share the first one's images."""
-        if self.siblings:
-            sibling.output.multi_modal_data = self.siblings[0].output.multi_modal_data
+        """Remember a scored rollout. Those whose agent loop added no images share the prompt's, which saves memory."""
+        first = next((one for one in self.siblings if one.is_single_turn), None)
+        if first is not None and sibling.is_single_turn:
+            sibling.output.multi_modal_data = first.output.multi_modal_data
         self.siblings.append(sibling)
 
     def settle(self) -> bool:
@@ -124,13 +131,14 @@ class Picker:
         positives: list[Sibling] = []
         failures: list[Sibling] = []
         # Scored concurrently, so they come in any order; keys restore the batch's.
-        for sibling in sorted(siblings, key=lambda one: one.key):
-            extra = cast(Mapping[str, object], sibling.output.extra_fields["reward_extra_info"])
-            verdict = read_verdict(extra, self.care.positive_threshold)
+        for sibling in sorted(siblings, key=lambda one: place_in_group(one.key)):
+            verdict = sibling.verdict(self.care.positive_threshold)
             if sibling.is_single_turn and verdict.left_out is None:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
         rgr = self.care.rgr
         most = rgr.replacements(len(positives), len(positives) + len(failures))
+        if positives:
+            most = min(most, self.care.k)  # a repair takes a negative's place in the subgroup
         if not failures or not most or rgr.groups == ("failed" if positives else "mixed"):
             return []
         if positives:

@@ -45,6 +45,7 @@ from recipe.care.repair import LengthLimits
 from recipe.care.representative import Outcome, RepairReport
 from verl_ext.rgr_group import Candidate, Group, Picker, Sibling
 from verl_ext.rgr_records import DECODED_AT, CandidateRepair, ReplacementRow, with_repairs
+from verl_ext.validation import dynamic_sampling
 from verl_ext.verdicts import read_verdict
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class RepairingMixin:
         extras = with_repairs(
             [candidate.sibling.output.extra_fields for candidate in candidates],
             repairs,
-            shown=used if self.config.algorithm.filter_groups.enable else 0,
+            shown=0 if dynamic_sampling(self.config) is None else used,
         )
         await tq.async_kv_batch_put(
             keys=[candidate.sibling.key for candidate in candidates],
@@ -212,10 +213,11 @@ class RepairingMixin:
             extra_fields={"turn_scores": [], "tool_rewards": []},
         )
         await self._compute_score([repaired], kwargs=sibling.row_kwargs)  # type: ignore[attr-defined]
-        extra_info = repaired.extra_fields["reward_extra_info"]
-        verdict = read_verdict(extra_info, picker.care.positive_threshold)
-        reward = repaired.reward_score
-        if verdict.left_out is not None or reward is None or math.isnan(reward):
+        extra_info, reward = repaired.extra_fields["reward_extra_info"], repaired.reward_score
+        if reward is None or math.isnan(reward):
+            return Outcome.DISCARDED, len(answer.token_ids), None
+        verdict = read_verdict(extra_info, picker.care.positive_threshold, reward)
+        if verdict.left_out is not None:
             return Outcome.DISCARDED, len(answer.token_ids), None
         input_ids, position_ids = self._positions(repaired)
         row = ReplacementRow(

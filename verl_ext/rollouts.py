@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from transfer_queue import KVBatchMeta
 
 Tag = Mapping[str, object]
+COLOCATED_EXTRAS = ("score", "acc", "verified")
+"""What CARE reads of the fields a colocated reward model writes. Others leave a dict in ``extra_fields``, which goes
+first: a dataset may have columns of these names, and verl makes fields of them too."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Rollouts:
 
         CARE breaks ties by row order, and two ranks balance a batch otherwise than one does.
         """
-        return torch.tensor(sorted(range(len(self.keys)), key=lambda row: _place_in_group(self.keys[row])))
+        return torch.tensor(sorted(range(len(self.keys)), key=lambda row: place_in_group(self.keys[row])))
 
 
 def read_responses(batch: KVBatchMeta) -> tuple[torch.Tensor, torch.Tensor]:
@@ -150,12 +153,12 @@ def read_rollouts(batch: KVBatchMeta, positive_threshold: float | None) -> Rollo
         positive_threshold: Score from which a bare-float reward counts as correct; None insists on ``acc``.
     """
     fields = ["responses", "response_mask", "rm_scores", "old_log_probs", "think_embeddings", "extra_fields"]
-    fields += ["acc", "verified"]  # a colocated reward model writes its extras as fields of their own
+    fields += COLOCATED_EXTRAS
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
     mask_BT = _padded(data["response_mask"])
     rewards_B = _padded(data["rm_scores"]).sum(dim=-1).float()
     prompts, session_row_B = _sessions(batch.keys)
-    verdicts = _verdicts(data, batch.tags, mask_BT, session_row_B, positive_threshold)
+    verdicts = _verdicts(data, batch.tags, mask_BT, rewards_B, session_row_B, positive_threshold)
     return Rollouts(
         keys=list(batch.keys),
         group=prompts,
@@ -174,7 +177,8 @@ def _padded(jagged: torch.Tensor) -> torch.Tensor:
     return torch.nested.to_padded_tensor(jagged, padding=0)
 
 
-def _place_in_group(key: str) -> tuple[int, int]:
+def place_in_group(key: str) -> tuple[int, int]:
+    """Session and output of a key, by which the rows of a prompt are ordered."""
     _, session, output = key.rsplit("_", 2)
     return int(session), int(output)
 
@@ -196,10 +200,11 @@ def _verdicts(
     data: TensorDict,
     tags: Sequence[Tag],
     mask_BT: torch.Tensor,
+    rewards_B: torch.Tensor,
     session_row_B: torch.Tensor,
     positive_threshold: float | None,
 ) -> list[Verdict]:
-    extras = _reward_extras(data, len(tags))
+    extras = _reward_extras(data)
     has_tokens_B = mask_BT.sum(dim=-1) > 0
     verdicts = []
     for row, tag in enumerate(tags):
@@ -210,15 +215,17 @@ def _verdicts(
         elif not has_tokens_B[row]:
             verdicts.append(Verdict.without(LeftOut.EMPTY))
         else:
-            verdicts.append(read_verdict(extras[row], positive_threshold))
+            verdicts.append(read_verdict(extras[row], positive_threshold, float(rewards_B[row])))
     return verdicts
 
 
-def _reward_extras(data: TensorDict, rows: int) -> list[Mapping[str, object]]:
+def _reward_extras(data: TensorDict) -> list[Mapping[str, object]]:
     """What each row's reward function returned besides the score."""
-    if "acc" in data:
-        columns = {name: list(data[name]) for name in ("acc", "verified") if name in data}
-        return [{"score": None, **{name: values[row] for name, values in columns.items()}} for row in range(rows)]
     extra_fields = cast(list[Mapping[str, Mapping[str, object]]], list(data["extra_fields"]))
-    # A failure may show its repair's to dynamic sampling; its own verdict is what the rollout was given.
-    return [fields.get(SCORED, fields.get("reward_extra_info", {})) for fields in extra_fields]
+    columns = {name: list(data[name]) for name in COLOCATED_EXTRAS if name in data}
+    extras = []
+    for row, fields in enumerate(extra_fields):
+        # A failure may show its repair's to dynamic sampling; its own verdict is what the rollout was given.
+        own = fields.get(SCORED, fields.get("reward_extra_info"))
+        extras.append({name: values[row] for name, values in columns.items()} if own is None else own)
+    return extras

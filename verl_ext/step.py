@@ -65,7 +65,8 @@ def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer
 class Selectable:
     """What selection looks at besides verdicts.
 
-    Repairs replace rows after the selection that chose them; it is these values of the original rows that reproduce it.
+    Repairs replace rows after the selection that chose them; in groups with a correct rollout it is these values of the
+    original rows that reproduce it.
 
     Attributes:
         think_len: (B,) rationale tokens.
@@ -85,6 +86,20 @@ class Selectable:
         embeddings_BH = _embeddings(rollouts, regions, care)
         return cls(regions.think_len, regions.answer_len, embeddings_BH, _sequence_logp(rollouts, care))
 
+    def where(self, mask_B: torch.Tensor, other: Selectable) -> Selectable:
+        """These values where ``mask_B`` is True, and ``other``'s elsewhere."""
+        embeddings_BH, seq_logp_B = self.embeddings, self.seq_logp
+        if embeddings_BH is not None and other.embeddings is not None:
+            embeddings_BH = torch.where(mask_B[:, None], embeddings_BH, other.embeddings)
+        if seq_logp_B is not None and other.seq_logp is not None:
+            seq_logp_B = torch.where(mask_B, seq_logp_B, other.seq_logp)
+        return Selectable(
+            think_len=torch.where(mask_B, self.think_len, other.think_len),
+            answer_len=torch.where(mask_B, self.answer_len, other.answer_len),
+            embeddings=embeddings_BH,
+            seq_logp=seq_logp_B,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Repairs:
@@ -101,6 +116,18 @@ class Repairs:
     repaired: torch.Tensor
     originals: Selectable
     sampled_acc: torch.Tensor
+
+    def seen(self, rollouts: Rollouts, now: Selectable) -> Selectable:
+        """What selection looks at: the original texts where it has chosen among them, the present ones elsewhere.
+
+        Args:
+            rollouts: The rows as they are.
+            now: What there is to see of them. Hidden-state embeddings are the originals' all the same.
+        """
+        right_B = rollouts.valid & (self.sampled_acc > 0.5)
+        mixed = {rollouts.group[row] for row in right_B.nonzero()[:, 0].tolist()}
+        is_mixed_B = torch.tensor([one in mixed for one in rollouts.group], dtype=torch.bool)
+        return self.originals.where(is_mixed_B, now)
 
 
 def select(
@@ -159,7 +186,9 @@ def compute_step(
     with clock.stage("regions"):
         regions = find_regions(rollouts.response_ids, mask_BT, tokenizer, include_tags=care.regions.include_tags)
     with clock.stage("advantages"):
-        seen = Selectable.of(rollouts, regions, care) if repairs is None else repairs.originals
+        seen = Selectable.of(rollouts, regions, care)
+        if repairs is not None:
+            seen = repairs.seen(rollouts, seen)
         result = select(rollouts, seen, care, None if repairs is None else repairs.repaired)
     with clock.stage("tokens"):
         # Earlier outputs of a session share the advantage and the verdict of its last one.

@@ -132,8 +132,12 @@ def _check_repairs(config: DictConfig, care: CareConfig) -> None:
     distillation = config.get("distillation")
     if distillation is not None and distillation.get("enabled", False):
         _refuse("distillation.enabled", True, f"repaired rows have no teacher log-probabilities; {off}")
-    sampling = config.algorithm.filter_groups
-    if sampling.enable and sampling.metric == "reward" and care.rgr.groups != "mixed":
+    size = config.actor_rollout_ref.rollout.n
+    if care.rgr.replacements(0, size) < 1:
+        remedy = f"is less than one of actor_rollout_ref.rollout.n={size} rollouts, so none is repaired; raise it"
+        _refuse("algorithm.care.rgr.fill_to", care.rgr.fill_to, remedy)
+    sampling = dynamic_sampling(config)
+    if sampling is not None and sampling.metric == "reward" and care.rgr.groups != "mixed":
         logger.warning(
             f"algorithm.filter_groups.metric={sampling.metric} drops a group whose rollouts all got the same reward, "
             f"also where a repair has just made it mixed (algorithm.care.rgr.groups={care.rgr.groups}). Set "
@@ -146,6 +150,12 @@ def _check_repairs(config: DictConfig, care: CareConfig) -> None:
             "of a repair were sampled after the failed rationale and the cue, which algorithm.care.rgr.target=rewrite "
             "leaves out of the row. Set +algorithm.care.rgr.target=continue, whose rows keep both."
         )
+
+
+def dynamic_sampling(config: DictConfig) -> DictConfig | None:
+    """The settings of verl's dynamic sampling; None where it is off."""
+    sampling = config.algorithm.get("filter_groups")
+    return sampling if sampling is not None and sampling.enable else None
 
 
 def install(verl_config: ModuleType) -> None:

@@ -53,7 +53,7 @@ class Verdict:
         return cls(0.0, reason)
 
 
-def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float | None) -> Verdict:
+def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float | None, reward: float) -> Verdict:
     """Read one row's verdict from what its reward function returned.
 
     verl stores a bare float ``s`` as ``{"acc": s}``, without a ``score``: a shaped 0.1 would become "acc". Hence the
@@ -62,6 +62,7 @@ def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float |
     Args:
         reward_extra: verl's ``reward_extra_info`` of the row.
         positive_threshold: ``algorithm.care.positive_threshold``.
+        reward: The row's reward, which is all that a discriminative reward model returns.
 
     Raises:
         CareDataError: There is no verdict and no threshold that would make one of the score.
@@ -72,7 +73,7 @@ def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float |
     if returned_dict and "acc" in reward_extra:
         acc = _number(reward_extra["acc"])
         return Verdict.without(LeftOut.UNVERIFIED) if math.isnan(acc) else Verdict(float(acc > 0.5), None)
-    score = reward_extra.get("score" if returned_dict else "acc")
+    score = reward_extra.get("score" if returned_dict else "acc", reward)
     if positive_threshold is None or score is None:
         what = "no acc" if returned_dict else "a bare number"
         raise CareDataError(

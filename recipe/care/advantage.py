@@ -208,16 +208,19 @@ def _anchored_advantages(
 ) -> torch.Tensor:
     """(P, 1 + K) advantages by section 2, steps 4 to 6.
 
-    An anchor and a successful repair keep their raw advantage, which is negative if their reward lies below the
-    subgroup's mean (possible only when format weighs more than correctness). A wrong row's is never positive.
+    An anchor and a successful repair keep their raw advantage. A wrong row's is never positive. Where repairs have left
+    nothing wrong there is no failure to contrast, and what tells the rewards apart is their format: all get 0.
     """
     slot_PK = chosen.negative_PK.clamp(min=0)
+    correct_PK = rows.correct_PG.gather(1, slot_PK)
+    has_wrong_P1 = ((chosen.negative_PK >= 0) & ~correct_PK).any(dim=1, keepdim=True)
     anchors_P1 = chosen.anchor_PG.sum(dim=1, keepdim=True).clamp(min=1)
     anchor_reward_P1 = _sum(reward_PG * chosen.anchor_PG) / anchors_P1
-    raw_PS = _standardize(torch.cat([anchor_reward_P1, reward_PG.gather(1, slot_PK)], dim=1), chosen, config.eps)
+    reward_PS = torch.cat([anchor_reward_P1, reward_PG.gather(1, slot_PK)], dim=1)
+    raw_PS = _standardize(reward_PS, chosen, config.eps) * has_wrong_P1
     scale_PK = torch.where(rows.repair_PG.gather(1, slot_PK), config.rgr.neg_scale, config.neg_scale)
     pushed_PK = -scale_PK * raw_PS[:, 1:].abs()
-    negative_PK = torch.where(rows.correct_PG.gather(1, slot_PK), raw_PS[:, 1:], pushed_PK)
+    negative_PK = torch.where(correct_PK, raw_PS[:, 1:], pushed_PK)
     return torch.cat([raw_PS[:, :1], negative_PK], dim=1) * _equalizer(chosen, config)
 
 

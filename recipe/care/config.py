@@ -43,7 +43,8 @@ RGR_GROUPS = ("mixed", "failed", "all")
 
 
 def _fail(key: str, value: object, remedy: str) -> typing.NoReturn:
-    raise CareConfigError(f"{ROOT}.{key}={value!r}: {remedy}")
+    name = f"{ROOT}.{key}" if key else ROOT
+    raise CareConfigError(f"{name}={value!r}: {remedy}")
 
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -136,10 +137,11 @@ class RgrConfig:
             _one_of("rgr.candidates", self.candidates, ("all",))
         elif self.candidates < 1:
             _fail("rgr.candidates", self.candidates, "must be at least 1, or 'all'; rgr.enable=false switches RGR off.")
-        if self.temperature is not None and self.temperature < 0:
-            _fail("rgr.temperature", self.temperature, "must be 0 or more, or null for the rollout's.")
-        if self.top_p is not None:
-            _within("rgr.top_p", self.top_p, 0.0, 1.0)
+        # vLLM's own limits: a request beyond them fails, and every repair with it.
+        if self.temperature is not None:
+            _within("rgr.temperature", self.temperature, 0.0, 2.0)
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            _fail("rgr.top_p", self.top_p, "must be above 0 and at most 1, or null for the rollout's.")
         if self.max_tokens < 1:
             _fail("rgr.max_tokens", self.max_tokens, "must be at least 1.")
         if self.fill_to is not None and not 0 < self.fill_to < 1:
@@ -223,7 +225,7 @@ class CareConfig:
             _fail("regions.rationale_share", share, "excludes regions.gamma_pos; set only one of the two.")
         if not isinstance(node, Mapping) or "preset" not in node:
             return _from_mapping(cls, node, "")
-        preset = str(node["preset"])
+        preset = "paper" if node["preset"] is None else str(node["preset"])
         _one_of("preset", preset, tuple(PRESETS))
         return _from_mapping(cls, over_preset(preset, {key: node[key] for key in node if key != "preset"}), "")
 
@@ -233,14 +235,15 @@ _Config = TypeVar("_Config")
 
 def _from_mapping(cls: type[_Config], node: object, prefix: str) -> _Config:
     if not isinstance(node, Mapping):
-        _fail(prefix.rstrip(".") or "care", node, "must be a mapping of settings, or left out.")
+        _fail(prefix.rstrip("."), node, "must be a mapping of settings, or left out.")
     hints = typing.get_type_hints(cls)
     values: dict[str, object] = {}
     for raw_name in node:
         name = str(raw_name)
         if name not in hints:
             close = difflib.get_close_matches(name, hints, n=1)
-            hint = f" Did you mean {ROOT}.{prefix}{close[0]}?" if close else f" Known: {', '.join(hints)}."
+            known = [*hints, "preset"] if cls is CareConfig else [*hints]
+            hint = f" Did you mean {ROOT}.{prefix}{close[0]}?" if close else f" Known: {', '.join(known)}."
             _fail(prefix + name, node[raw_name], f"there is no such setting.{hint}")
         values[name] = _coerce(node[raw_name], hints[name], prefix + name)
     return cls(**values)

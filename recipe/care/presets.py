@@ -58,5 +58,7 @@ def _over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str,
     together = dict(below)
     for key in above:
         low, high = below.get(key), above[key]
+        if isinstance(low, Mapping) and high is None:
+            continue  # a section left empty says nothing
         together[key] = _over(low, high) if isinstance(low, Mapping) and isinstance(high, Mapping) else high
     return together

@@ -136,8 +136,9 @@ def plan_repair(
 ) -> RepairPlan | None:
     """Plan the repair of one failed rollout.
 
-    The request is prompt + failed rationale + cue. The trained row is, before the continuation, the opening ``<think>``
-    (``target=rewrite``) or failed rationale + cue without a loss (``target=continue``).
+    The request is prompt + failed rationale + cue, and ``<think>`` before the rationale if neither prompt nor rollout
+    wrote one. The trained row is, before the continuation, the opening ``<think>`` (``target=rewrite``) or what the
+    request has after the prompt, without a loss (``target=continue``).
 
     Args:
         failed: The rollout to repair.
@@ -150,15 +151,16 @@ def plan_repair(
         The plan, or None where fewer than ``SHORTEST_CONTINUATION`` tokens (or ``max_tokens``) would fit.
     """
     table = token_bytes(tokenizer)
-    rationale_end = _rationale_end(failed.response_ids, table)
-    rationale = list(failed.response_ids[:rationale_end])
-    request_ids = [*failed.prompt_ids, *rationale, *text.cue_ids]
+    rationale_end, is_tagged = _rationale(failed.response_ids, table)
+    lead = [] if is_tagged or _prompt_opens(failed, table) else list(text.think_ids)
+    asked = [*lead, *failed.response_ids[:rationale_end], *text.cue_ids]
+    request_ids = [*failed.prompt_ids, *asked]
     if config.target == "rewrite":
         prefix = _opening(failed, text, table)
     else:
-        silent = [0] * (len(rationale) + len(text.cue_ids))
-        logp = None if failed.log_probs is None else [*failed.log_probs[:rationale_end], *[0.0] * len(text.cue_ids)]
-        prefix = RepairedRow([*rationale, *text.cue_ids], silent, logp)
+        sampled = failed.log_probs
+        logp = None if sampled is None else [*[0.0] * len(lead), *sampled[:rationale_end], *[0.0] * len(text.cue_ids)]
+        prefix = RepairedRow(asked, [0] * len(asked), logp)
     room = min(limits.response - len(prefix.response_ids), limits.model - len(request_ids))
     if room < min(SHORTEST_CONTINUATION, config.max_tokens):
         return None
@@ -207,8 +209,8 @@ def rank_hopeless(failures: Sequence[Sampled]) -> list[int]:
     return sorted(range(len(failures)), key=lambda position: -means[position])
 
 
-def _rationale_end(ids: Sequence[int], table: TokenBytes) -> int:
-    """How many leading tokens are the failed rationale: those that end before its closing tag begins.
+def _rationale(ids: Sequence[int], table: TokenBytes) -> tuple[int, bool]:
+    """How many leading tokens are the failed rationale, those that end before its closing tag begins; has it any tag?
 
     Without a rationale it is everything before the answer; without an answer everything. Tokens without text at the end
     (the end of the turn) never belong to it, and a token that reaches into the tag is dropped.
@@ -220,13 +222,18 @@ def _rationale_end(ids: Sequence[int], table: TokenBytes) -> int:
     else:
         end = len(content) if spans.answer is None else spans.answer.outer_start
     (inside,) = np.nonzero((np.diff(stops_N, prepend=0) > 0) & (stops_N <= end))
-    return int(inside[-1]) + 1 if len(inside) else 0
+    return (int(inside[-1]) + 1 if len(inside) else 0), spans.rationale is not None
+
+
+def _prompt_opens(failed: Sampled, table: TokenBytes) -> bool:
+    """Whether the chat template has written ``<think>`` already."""
+    return table.spell(failed.prompt_ids[-_PROMPT_TAIL:])[0].rstrip().endswith(TAGS_BYTES[0])
 
 
 def _opening(failed: Sampled, text: RepairText, table: TokenBytes) -> RepairedRow:
     """The opening tag: the chat template's (nothing to add), the sampled one, or an encoded one without loss."""
     think = TAGS_BYTES[0]
-    if table.spell(failed.prompt_ids[-_PROMPT_TAIL:])[0].rstrip().endswith(think):
+    if _prompt_opens(failed, table):
         return RepairedRow([], [], None if failed.log_probs is None else [])
     for count in range(1, min(len(think), len(failed.response_ids)) + 1):
         if table.spell(failed.response_ids[:count])[0] == think:

@@ -159,7 +159,7 @@ def _lengths(step: _Step) -> dict[str, float]:
 def _distances(step: _Step) -> dict[str, float]:
     distance_B = anchor_distances(step.result, step.groups, step.embeddings_BH)
     measured_B = distance_B.isfinite()
-    selected_B = measured_B & step.role_B(Role.HARD_NEGATIVE)
+    selected_B = measured_B & step.role_B(Role.HARD_NEGATIVE, Role.REPAIRED_POSITIVE, Role.REPAIRED_NEGATIVE)
     unselected_B = measured_B & step.role_B(Role.UNUSED) & step.wrong_B
     selected_N = distance_B[selected_B] if selected_B.any() else torch.zeros(1)
     return {

@@ -82,7 +82,7 @@ class Representatives:
     """The failures whose repairs are used.
 
     Attributes:
-        rows: One row per group that has a usable repair of a selected hard negative.
+        rows: One row per group that has a usable repair of a selected hard negative; with ``fill_to`` several.
         groups: Groups with a hard negative at all.
         covered: Groups in which the very nearest hard negative had a usable repair.
         agreed: Groups in which that nearest one was also the first by the cheap order.
@@ -102,9 +102,11 @@ def choose_representatives(
     reports: Sequence[RepairReport | None],
     config: RgrConfig,
 ) -> Representatives:
-    """Choose the nearest selected hard negative of each group that has a usable repair; with ``fill_to`` several.
+    """Choose the nearest selected hard negative of each group that has a usable repair.
 
-    A group in which every rollout failed has no hard negatives; there, a repair that passed is chosen, if any did.
+    With ``fill_to`` several are chosen, and where the hard negatives do not suffice, failures that were not selected: a
+    repair takes part in any case (``select_anchored``). A group in which every rollout failed has no hard negatives;
+    there, a repair that passed is chosen, if any did.
 
     Args:
         result: The selection made on the original rows.
@@ -129,12 +131,13 @@ def choose_representatives(
     for distance, row in zip(distances, selected, strict=True):
         members_of.setdefault(group[row], []).append((distance, row))
     most = _most_replacements(result, acc, group, config)
+    others = {} if config.fill_to is None else _usable_unselected(result, group, reports)
     rows, covered, agreed = [], 0, 0
     for one, members in members_of.items():
         nearest_first = [(row, reports[row]) for _, row in sorted(members)]
         usable = [row for row, report in nearest_first if report is not None and report.outcome.usable]
         nearest, report = nearest_first[0]
-        rows += usable[: most[one]]
+        rows += [*usable, *others.get(one, [])][: most[one]]
         covered += usable[:1] == [nearest]
         agreed += report is not None and report.rank == 0
     rows += _passed_in_failed_groups(result, group, reports, most)
@@ -144,11 +147,24 @@ def choose_representatives(
 def _most_replacements(
     result: CareResult, acc: Sequence[float], group: Sequence[Hashable], config: RgrConfig
 ) -> dict[Hashable, int]:
-    """How many failures of each group may be replaced."""
+    """How many failures of each group may be replaced; where there is a subgroup, no more than it has negatives."""
     valid = np.flatnonzero(result.role != Role.INVALID).tolist()
     size = Counter(group[row] for row in valid)
     correct = Counter(group[row] for row in valid if acc[row] > 0.5)
-    return {one: config.replacements(correct[one], size[one]) for one in size}
+    seats = {group[row]: int(result.k_prime[row]) for row in np.flatnonzero(result.role == Role.ANCHOR).tolist()}
+    return {one: min(config.replacements(correct[one], size[one]), seats.get(one, size[one])) for one in size}
+
+
+def _usable_unselected(
+    result: CareResult, group: Sequence[Hashable], reports: Sequence[RepairReport | None]
+) -> dict[Hashable, list[int]]:
+    """Failures with a usable repair that no subgroup took, in the order they were picked for repair."""
+    found: dict[Hashable, list[tuple[int, int]]] = {}
+    for row in np.flatnonzero(result.role == Role.UNUSED).tolist():
+        report = reports[row]
+        if report is not None and report.outcome.usable:
+            found.setdefault(group[row], []).append((report.rank, row))
+    return {one: [row for _, row in sorted(rows)] for one, rows in found.items()}
 
 
 def _passed_in_failed_groups(

@@ -92,7 +92,8 @@ def compute_score(
     if unknown:
         key = f"reward.custom_reward_function.reward_kwargs.{min(unknown)}"
         raise CareConfigError(f"{key}: there is no such setting. Known: format_weight, prompt_opens_think.")
-    if not 0.0 <= format_weight <= 1.0:
+    # A quoted number in a YAML file is a string.
+    if not isinstance(format_weight, int | float) or not 0.0 <= format_weight <= 1.0:
         key = "reward.custom_reward_function.reward_kwargs.format_weight"
         raise CareConfigError(f"{key}={format_weight!r}: must be a number between 0 and 1.")
     source = find_source(data_source)

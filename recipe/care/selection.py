@@ -68,7 +68,9 @@ def select_anchored(rows: GroupedRows, config: CareConfig) -> Subgroups:
     anchor_slot_PG, distance_PG = _nearest_anchor(rows, anchor_PG)
     if config.near_share is not None:
         failures_P1 = candidate_PG.sum(dim=1, keepdim=True)
-        candidate_PG = _lowest(distance_PG, candidate_PG, (config.near_share * failures_P1.double()).ceil())
+        # 0.28 * 25 is a little above 7.
+        admitted_P1 = (config.near_share * failures_P1.double() - 1e-9).ceil()
+        candidate_PG = _lowest(distance_PG, candidate_PG, admitted_P1)
     if config.selector == "random":
         assert rows.priority_PG is not None
         first_PG, pool_PG, spread_PGG = rows.priority_PG, candidate_PG, None

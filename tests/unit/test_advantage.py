@@ -192,6 +192,16 @@ def test_a_repair_that_leaves_no_failure_still_stands_in_for_one():
     assert result.advantages.tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("anchor", ["shortest", "multi"])
+def test_format_alone_is_no_contrast(anchor):
+    """All right, rewards 1 and 0.9: A_raw would be +-1, and sqrt(4/1) times that would push a correct row down."""
+    for rewards in ([1.0, 1.0, 0.9], [0.9, 0.9, 1.0]):
+        result = care([1, 1, 1], CareConfig(anchor=anchor), repaired=[False, False, True], rewards=rewards)
+        assert result.role[2] == "repaired_positive" and result.advantages.tolist() == [0.0] * 3
+    with_a_failure = care([1, 1, 0], CareConfig(anchor=anchor), repaired=[False, True, False], rewards=[1.0, 0.9, 0.1])
+    assert with_a_failure.advantages[2] < 0 < with_a_failure.advantages[1] < with_a_failure.advantages[0]
+
+
 def test_several_repairs_do_not_break():
     result = care([1, 1, 0, 0, 0, 0, 0], repaired=[0, 1, 1, 0, 0, 0, 0])
     assert result.role[:3].tolist() == ["anchor", "repaired_positive", "repaired_negative"]

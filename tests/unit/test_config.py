@@ -49,7 +49,10 @@ REFUSED = {
     "rgr.fill_to=1": "algorithm.care.rgr.fill_to=1.0: must be above 0 and below 1, so that a failure is left; or null.",
     "rgr.fill_to=0": "algorithm.care.rgr.fill_to=0.0: must be above 0",
     "rgr.max_tokens=0": "algorithm.care.rgr.max_tokens=0: must be at least 1.",
-    "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be 0 or more, or null for the rollout's.",
+    "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be a number between 0 and 2.",
+    "rgr.temperature=.nan": "algorithm.care.rgr.temperature=nan: must be a number between 0 and 2.",
+    "rgr.top_p=0": "algorithm.care.rgr.top_p=0.0: must be above 0 and at most 1, or null for the rollout's.",
+    "nonsense=1": "positive_threshold, rescue, regions, rgr, preset.",
     "rgr.enabel=true": "there is no such setting. Did you mean algorithm.care.rgr.enable?",
     "rgr=3": "algorithm.care.rgr=3: must be a mapping of settings, or left out.",
     "presets=best": "algorithm.care.presets='best': there is no such setting.",
@@ -82,6 +85,17 @@ def test_nothing_set_is_the_paper():
         rgr=RgrConfig(enable=True, neg_scale=0.25),
     )
     assert CareConfig.from_omegaconf(None) == care() == care("rgr={}") == care("preset=paper") == papers
+
+
+def test_the_whole_of_it_must_be_a_mapping():
+    with pytest.raises(CareConfigError, match=r"^algorithm\.care=\[1\]: must be a mapping"):
+        CareConfig.from_omegaconf([1])
+
+
+def test_nothing_is_not_a_choice():
+    """In YAML a key with nothing behind it is null."""
+    assert care("preset=null") == care()
+    assert care("preset=best", "rgr=null", "regions=null") == care("preset=best")
 
 
 def test_settings_reach_their_sections():

@@ -60,7 +60,7 @@ def plan_for(response: str, prompt: str = "Q|?", log_probs=None, limits: LengthL
     return plan_repair(sampled, text, tokenizer, RgrConfig(**settings), limits), tokenizer
 
 
-# What the request repeats of a response, without prompt and cue.
+# What the request has between prompt and cue: what it repeats of a response, in a think region.
 RATIONALES = {
     "closed": ("<think>|so|5|</think>|<answer>|5|</answer>|$", "<think>|so|5"),
     "closing tag cut into pieces": ("<think>|so|</|think|>|<answer>|5|</answer>|$", "<think>|so"),
@@ -70,12 +70,12 @@ RATIONALES = {
     "truncated": ("<think>|so|and|so", "<think>|so|and|so"),
     "stopped in the rationale": ("<think>|so|$", "<think>|so"),
     "no closing tag": ("<think>|so|<answer>|5|</answer>|$", "<think>|so"),
-    "no tags but an answer": ("so|<answer>|5|</answer>|$", "so"),
-    "no tags at all": ("so|it|is|5|$", "so|it|is|5"),
+    "no tags but an answer": ("so|<answer>|5|</answer>|$", "<think>|so"),
+    "no tags at all": ("so|it|is|5|$", "<think>|so|it|is|5"),
     "two rationales": ("<think>|a|</think>|b|</think>|<answer>|5|</answer>", "<think>|a|</think>|b"),
     "empty rationale": ("<think>|</think>|<answer>|5|</answer>", "<think>"),
-    "answer only": ("<answer>|5|</answer>|$", ""),
-    "nothing but the end of the turn": ("$", ""),
+    "answer only": ("<answer>|5|</answer>|$", "<think>"),
+    "nothing but the end of the turn": ("$", "<think>"),
 }
 
 
@@ -84,7 +84,7 @@ def test_the_request_is_prompt_failed_rationale_and_cue(case):
     response, rationale = RATIONALES[case]
     for target in ("rewrite", "continue"):
         plan, tokenizer = plan_for(response, target=target)
-        assert tokenizer.text(plan.request_ids) == "|".join(part for part in ("Q|?", rationale, "CUE") if part)
+        assert tokenizer.text(plan.request_ids) == f"Q|?|{rationale}|CUE"
 
 
 def test_rewrite_keeps_the_sampled_opening_tag_with_its_log_probs():
@@ -120,6 +120,20 @@ def test_continue_trains_the_continuation_only():
     assert row.log_probs == [-0.1, -0.2, 0.0, -0.6, -0.7]
     # On-policy: the policy saw exactly what stands before the continuation.
     assert plan.request_ids == tokenizer.ids("Q|?") + row.response_ids[:3]
+
+
+def test_a_failure_without_tags_is_repaired_inside_the_think_region():
+    """The policy goes on from a rationale, so it writes no second opening tag."""
+    response = "so|<answer>|5|</answer>|$"
+    plan, tokenizer = plan_for(response, log_probs=[-0.1] * 5, target="continue")
+    row = plan.row(tokenizer.ids("new"), [-0.6])
+    assert tokenizer.text(row.response_ids) == "<think>|so|CUE|new"
+    assert (row.response_mask, row.log_probs) == ([0, 0, 0, 1], [0.0, -0.1, 0.0, -0.6])
+    plan, tokenizer = plan_for(response, log_probs=[-0.1] * 5)
+    assert tokenizer.text(plan.row(tokenizer.ids("new"), [-0.6]).response_ids) == "<think>|new"
+    for prompt in ("Q|<think>", "Q|<|think>|\n"):
+        plan, tokenizer = plan_for(response, prompt=prompt)
+        assert tokenizer.text(plan.request_ids) == f"{prompt}|so|CUE"
 
 
 def test_without_sampled_log_probs_the_row_has_none():

@@ -90,6 +90,23 @@ def test_distance_of_a_failure_left_out():
     assert step["care/rows_unused_negative"] == 2 / 10
 
 
+def test_repairs_are_as_far_as_the_failures_they_replaced():
+    """Rows 2 and 3, at distances 0.5 and 1: the nearer one was repaired."""
+    for acc, repaired in (([1, 1, 1, 0], [0, 0, 1, 0]), ([1, 1, 0, 0], [0, 0, 1, 0])):
+        given = {"acc": acc, "rewards": [float(one) for one in acc], "group": ["m"] * 4, "think_len": [10, 20, 5, 5]}
+        result = care_advantages(
+            **given,
+            answer_len=[1] * 4,
+            embeddings=EMBEDDINGS[:4],
+            seq_logp=None,
+            config=CareConfig(),
+            repaired=repaired,
+        )
+        step = group_metrics(result, valid=[1] * 4, embeddings=EMBEDDINGS[:4], config=CareConfig(), **given)
+        assert step["care/distance/selected_min"] == pytest.approx(0.5, abs=1e-7)
+        assert step["care/distance/selected_mean"] == pytest.approx(0.75, abs=1e-7)
+
+
 def test_with_several_anchors_the_nearest_counts():
     """Anchors at 0 and 45: 60 is 15 from the second, 90 is 45 from it."""
     step = metrics(CareConfig(anchor="multi"))

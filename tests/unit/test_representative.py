@@ -110,6 +110,28 @@ def test_a_group_is_filled_up_to_a_share_of_correct_rollouts():
     assert choose(acc, reports, angles, config=CareConfig(k=6, rgr=RgrConfig(fill_to=0.5))).rows == [4, 3]
 
 
+def test_failures_that_were_not_selected_help_to_fill_a_group():
+    """Of 8 rollouts 1 is right, so 3 repairs are wanted. K = M = 3 selects the failures at 10, 20 and 30 degrees.
+
+    Only the one at 20 has a repair; those at 50 and 60 have, and the one at 50 comes first in the cheap order. In the
+    subgroup, which stays at 3, they take the places of the failures at 30 and 10, the last picks.
+    """
+    acc, angles = [1, 0, 0, 0, 0, 0, 0, 0], [0, 10, 20, 30, 40, 50, 60, 70]
+    reports = [None, None, report("passed", 4), None, None, report("passed", 1), report("failed", 2), None]
+    config = CareConfig(k=3, m=3, rgr=RgrConfig(fill_to=0.5))
+    assert choose(acc, reports, angles, config=config).rows == [2, 5, 6]
+    repaired = [row in (2, 5, 6) for row in range(8)]
+    result = care_advantages(
+        [1, 0, 1, 0, 0, 1, 0, 0], acc, ["g"] * 8, [5] * 8, [1] * 8, at_degrees(*angles), None, config, repaired=repaired
+    )
+    roles = ["anchor", "unused", "repaired_positive", "unused", "unused"]
+    assert result.role.tolist() == [*roles, "repaired_positive", "repaired_negative", "unused"]
+    # No more than the subgroup has places: K = M = 2.
+    assert choose(acc, reports, angles, config=CareConfig(k=2, m=2, rgr=RgrConfig(fill_to=0.5))).rows == [2, 5]
+    # One repair, as in the paper, is of a selected failure or of none.
+    assert choose(acc, reports, angles, config=CareConfig(k=3, m=3)).rows == [2]
+
+
 def test_a_failed_group_is_filled_with_the_first_repairs_that_passed():
     reports = [report("passed", 3), report("failed", 0), report("passed", 1), report("passed", 2), None]
     config = CareConfig(rgr=RgrConfig(groups="failed", fill_to=0.5))

@@ -143,6 +143,12 @@ def test_the_near_share_lets_the_subgroup_follow_the_group():
     assert picked(select_anchored(one_group([1, 0], at_degrees(0, 120)), CareConfig(near_share=0.01))) == [1]
 
 
+def test_the_near_share_does_not_round_noise_up():
+    """0.28 * 25 is 7.000000000000001 in floating point; the failures are 1, 2, ... 25 degrees away."""
+    rows = one_group([1] + [0] * 25, at_degrees(*range(26)))
+    assert sorted(picked(select_anchored(rows, CareConfig(k=25, m=25, near_share=0.28)))) == list(range(1, 8))
+
+
 def test_mixed_halves_never_overlap_when_all_distances_tie():
     rows = one_group([1, 0, 0, 0, 0], at_degrees(0, 50, 50, 50, 50))
     # Nearest half: slots 1 and 2; farthest half of the rest: 3 and 4. All ties, so in row order.

@@ -69,7 +69,7 @@ def test_format_weight_is_a_setting():
     assert score(WRONG, format_weight=0)["score"] == 0.0
 
 
-@pytest.mark.parametrize("weight", [-0.1, 1.5, math.nan])
+@pytest.mark.parametrize("weight", [-0.1, 1.5, math.nan, "0.1", None])
 def test_an_impossible_format_weight_is_refused_by_its_full_name(weight):
     with pytest.raises(CareConfigError, match=r"reward\.custom_reward_function\.reward_kwargs\.format_weight="):
         score(RIGHT, format_weight=weight)

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Putting repairs in their places: bookkeeping on random groups, over a dictionary that stands in for TransferQueue."""
+"""Putting repairs in their places: bookkeeping on random groups."""
 
 import copy
 
@@ -21,92 +21,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from transfer_queue import KVBatchMeta
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.errors import CareDataError
-from recipe.care.repair import RepairedRow
-from recipe.care.representative import Outcome, RepairReport
+from recipe.care.representative import Outcome
+from tests.unit.verl_ext.rgr_rows import PROMPT, TOKENIZER, Queue, candidate, row_of, with_new_log_probs
 from verl_ext import rollouts
-from verl_ext.rgr_records import DECODED_AT, REPAIR, SCORED, CandidateRepair, ReplacementRow, with_repairs
+from verl_ext.rgr_records import REPAIR, SCORED, CandidateRepair, with_repairs
 from verl_ext.rgr_step import MANAGER, StepRepairs, install_manager, plan_pass, refresh_log_probs
 from verl_ext.rollouts import read_rollouts
 from verl_ext.step import compute_step
-
-_SYMBOLS = bytes_to_unicode()
-
-
-class Bytes:
-    def get_vocab(self):
-        return {_SYMBOLS[byte]: byte for byte in range(256)}
-
-    def decode(self, token_ids, skip_special_tokens=False):
-        return bytes(token_ids).decode(errors="replace")
-
-
-TOKENIZER = Bytes()
-
-
-class Queue:
-    """TransferQueue as far as the trainer side sees it."""
-
-    def __init__(self):
-        self.rows, self.tags = {}, {}
-
-    def kv_batch_get(self, keys, partition_id, select_fields):
-        columns = {}
-        for name in select_fields:
-            if all(name in self.rows[key] for key in keys):
-                values = [self.rows[key][name] for key in keys]
-                is_tensor = isinstance(values[0], torch.Tensor)
-                columns[name] = torch.nested.as_nested_tensor(values, layout=torch.jagged) if is_tensor else values
-        return columns
-
-    def kv_batch_put(self, keys, partition_id, fields, tags=None):
-        for place, key in enumerate(keys):
-            assert key in self.rows, "a key leaked"
-            for name in list(fields.keys()):
-                value = fields[name][place]
-                self.rows[key][name] = getattr(value, "data", value) if name == "extra_fields" else value
-            if tags is not None:
-                self.tags[key] = copy.deepcopy(tags[place])
-
-
-PROMPT = [81, 82]
-
-
-def row_of(response: bytes, acc: float, embedding: list[float]) -> dict:
-    ids = torch.tensor(list(response))
-    scores = torch.zeros(len(ids))
-    scores[-1] = acc
-    return {
-        "prompts": torch.tensor(PROMPT),
-        "responses": ids,
-        "response_mask": torch.ones_like(ids),
-        "loss_mask": torch.ones_like(ids),
-        "input_ids": torch.cat([torch.tensor(PROMPT), ids]),
-        "position_ids": torch.arange(len(ids) + 2).expand(4, -1),
-        "rm_scores": scores,
-        "old_log_probs": -torch.rand(len(ids)),
-        "rollout_log_probs": -torch.rand(len(ids)),
-        "think_embeddings": torch.tensor(embedding),
-        "care_pool_mask": torch.ones_like(ids),
-        "extra_fields": {"reward_extra_info": {"score": acc, "acc": acc, "verified": 1.0}, DECODED_AT: 100.0},
-    }
-
-
-def candidate(outcome: Outcome, rank: int, length: int) -> CandidateRepair:
-    report = RepairReport(outcome, rank, length, 0.5, 101.0, 103.0)
-    if not outcome.usable:
-        return CandidateRepair(report, None)
-    acc = float(outcome is Outcome.PASSED)
-    ids = [*b"<think>", *[120] * length, *b"</think><answer>5</answer>"]
-    text = RepairedRow(ids, [0] * 7 + [1] * (len(ids) - 7), [0.0] * 7 + [-0.5] * (len(ids) - 7))
-    whole = torch.tensor([*PROMPT, *ids])
-    positions = torch.arange(len(whole)).expand(4, -1)
-    info = {"score": acc, "acc": acc, "verified": 1.0}
-    return CandidateRepair(report, ReplacementRow(text, acc, info, whole, positions, 6, 9))
 
 
 @st.composite
@@ -171,6 +96,7 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         was = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean")
         repairs = StepRepairs(batch, TOKENIZER, care)
         repairs.write(batch)
+        with_new_log_probs(queue, batch, repairs.replaced)
         result = repairs.result(batch)
         now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", result)
 
@@ -191,11 +117,16 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         else:
             assert queue.tags[key]["min_global_steps"] == 6 and queue.tags[key]["max_global_steps"] == 9
 
-    # In mixed groups the selection is the one made on the originals; no more rows are repairs than there is room for.
+    # In mixed groups the selection is the one made on the originals, but that failures which were not selected may
+    # help to fill a group, each in place of one that was. No more rows are repairs than there is room for.
     name_of = [key.split("_")[0] for key in keys]
     mixed = {name_of[row] for row, role in enumerate(was.result.role) if role == "anchor"}
     in_mixed = torch.tensor([name in mixed for name in name_of])
-    assert torch.equal(now.result.anchor_of[in_mixed], was.result.anchor_of[in_mixed])
+    selected = {row for row, role in enumerate(was.result.role) if role == "hard_negative"}
+    extra = {row for row in repairs.chosen.rows if name_of[row] in mixed} - selected
+    assert not extra or care.rgr.fill_to is not None
+    same = in_mixed & torch.tensor([name not in {name_of[row] for row in extra} for name in name_of])
+    assert torch.equal(now.result.anchor_of[same], was.result.anchor_of[same])
     assert torch.equal(now.result.k_prime[in_mixed], was.result.k_prime[in_mixed])
     groups = [name_of[row] for row in repairs.chosen.rows]
     sampled = {name: [rollouts_acc(before, key) for key in keys if key.startswith(name)] for name in set(name_of)}
@@ -205,17 +136,41 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
     # Where every rollout had failed, a repair that passed is now the anchor.
     anchors = [row for row in repairs.chosen.rows if name_of[row] not in mixed]
     assert all(row in repairs.replaced and rollouts_acc(before, keys[row]) == 0.0 for row in anchors)
-    contrasted = [row for row in anchors if now.result.k_prime[row] > 0]
-    assert all(now.result.role[row] == "anchor" and now.result.advantages[row] > 0 for row in contrasted)
+    contrasted = {name_of[row] for row in anchors if now.result.k_prime[row] > 0}
+    positive = [row for row, role in enumerate(now.result.role) if role == "anchor" and name_of[row] in contrasted]
+    assert {name_of[row] for row in positive} == contrasted and set(positive) <= set(anchors)
+    assert all(now.result.advantages[row] > 0 for row in positive)
     repaired = [row for row, role in enumerate(now.result.role) if role.startswith("repaired")]
     assert repaired == sorted(set(repairs.chosen.rows) - set(anchors))
-    assert all(was.result.role[row] == "hard_negative" for row in repaired)
+    left = {row for row, role in enumerate(now.result.role) if role == "hard_negative" and in_mixed[row]}
+    assert left <= selected and len(left) + len(repaired) == len(selected)
     for row in repaired:
         report = CandidateRepair.unpacked(before[keys[row]]["extra_fields"][REPAIR]).report
         assert (now.result.role[row] == "repaired_positive") == (report.outcome is Outcome.PASSED)
         kept = report.outcome is Outcome.FAILED and care.rgr.on_fail == "original"
         assert (row in repairs.replaced) != kept
     assert repairs.metrics(0.0)["care/rgr/replaced"] == len(repairs.replaced)
+
+
+def test_the_anchor_of_a_failed_group_is_the_shortest_of_the_repairs_not_of_the_failures(monkeypatch):
+    """Rollout 0 failed briefly and was repaired at length, rollout 1 the other way round."""
+    queue = Queue()
+    for session, (failed, repaired) in enumerate([(1, 60), (40, 2), (5, None), (6, None)]):
+        row = row_of(b"<think>" + b"so " * failed + b"</think><answer>6</answer>", 0.0, [1.0, session, 0.0])
+        if repaired is not None:
+            repair = candidate(Outcome.PASSED, session, repaired)
+            (row["extra_fields"],) = with_repairs([row["extra_fields"]], [repair], shown=0)
+        queue.rows[f"g_{session}_0"] = row
+    tags = [{"prompt_len": 2, "response_len": len(row["responses"]), "seq_len": 9} for row in queue.rows.values()]
+    batch = KVBatchMeta(list(queue.rows), tags, "train")
+    monkeypatch.setattr(rollouts, "tq", queue)
+    care = CareConfig(rgr=RgrConfig(groups="failed", fill_to=0.5))
+    repairs = StepRepairs(batch, TOKENIZER, care)
+    repairs.write(batch)
+    with_new_log_probs(queue, batch, repairs.replaced)
+    now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", repairs.result(batch))
+    assert now.result.role.tolist() == ["unused", "anchor", "hard_negative", "hard_negative"]
+    assert now.metrics["care/anchor_len"] == 2.0
 
 
 @given(

@@ -118,12 +118,36 @@ def test_a_bare_float_is_refused_unless_a_threshold_says_what_is_right(put):
     assert read_rollouts(batch, 0.5).acc.tolist() == [1.0, 0.0]
 
 
+def colocated(length, reward, **fields):
+    """A row whose reward came after the rollout, with what else the reward model returned as fields of its own."""
+    return {**row(length, {"score": reward}), "extra_fields": {}, **fields}
+
+
 def test_a_colocated_reward_model_writes_its_verdicts_as_fields(put):
     fields = [{"acc": 1.0, "verified": 1.0}, {"acc": 0.0, "verified": 1.0}, {"acc": 1.0, "verified": 0.0}]
-    rows = {f"p_{i}_0": row(i + 1, {}, **extra) for i, extra in enumerate(fields)}
+    rows = {f"p_{i}_0": colocated(i + 1, 1.0, score=1.0, **extra) for i, extra in enumerate(fields)}
     rollouts = read_rollouts(put(rows), None)
     assert rollouts.acc.tolist() == [1.0, 0.0, 0.0]
     assert rollouts.left_out == [None, None, LeftOut.UNVERIFIED]
+
+
+def test_a_colocated_bare_float_needs_a_threshold_too(put):
+    """A field ``acc`` is what verl makes of it, without a ``score``."""
+    batch = put({f"p_{i}_0": colocated(2, score, acc=score) for i, score in enumerate((0.6, 0.95))})
+    with pytest.raises(CareDataError, match=r"algorithm\.care\.positive_threshold"):
+        read_rollouts(batch, None)
+    assert read_rollouts(batch, 0.9).acc.tolist() == [0.0, 1.0]
+
+
+def test_a_discriminative_reward_model_returns_nothing_but_the_reward(put):
+    batch = put({f"p_{i}_0": colocated(2, score) for i, score in enumerate((0.6, 0.4))})
+    assert read_rollouts(batch, 0.5).acc.tolist() == [1.0, 0.0]
+
+
+def test_a_column_of_the_dataset_is_no_verdict(put):
+    """Every column becomes a field of verl's; this one holds a pass rate measured before."""
+    rows = {"p_0_0": row(2, FAILED, acc=1.0), "p_1_0": row(2, CORRECT, acc="0/8")}
+    assert read_rollouts(put(rows), None).acc.tolist() == [0.0, 1.0]
 
 
 def test_a_field_is_written_beside_the_responses(put):

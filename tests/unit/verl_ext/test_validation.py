@@ -21,7 +21,7 @@ import pytest
 
 from recipe.care.errors import CareConfigError
 from verl_ext.dry_run import compose, main, validate
-from verl_ext.validation import validate_run
+from verl_ext.validation import dynamic_sampling, validate_run
 
 BASE = ["algorithm.adv_estimator=care", "actor_rollout_ref.rollout.n=8"]
 
@@ -45,6 +45,11 @@ REFUSED = {
     "+algorithm.care.rescue.delta=0": ("algorithm.care.rescue.delta=0", "rescue.enable=false"),
     "+algorithm.care.rescue.gamma=1": ("algorithm.care.rescue.gamma=1", "no such setting"),
     "+algorithm.care.rgr.candidates=0": ("algorithm.care.rgr.candidates=0", "rgr.enable=false"),
+    "+algorithm.care.rgr.fill_to=0.05": (
+        "algorithm.care.rgr.fill_to=0.05",
+        "actor_rollout_ref.rollout.n=8",
+        "raise it",
+    ),
     "+algorithm.care=on": ("algorithm.care", "must be a mapping"),
     "actor_rollout_ref.rollout.n=1": ("actor_rollout_ref.rollout.n=1", "2 or more"),
     "trainer.use_v1=False": ("trainer.use_v1=False", "set it to true"),
@@ -107,6 +112,14 @@ def test_another_estimator_is_not_looked_at():
 
 def test_defaults_need_nothing_but_the_estimator():
     assert validate_run(compose(BASE)).k == 4
+
+
+def test_dynamic_sampling_may_be_left_empty():
+    """As verl allows."""
+    off, on = "algorithm.filter_groups=null", "algorithm.filter_groups.enable=True"
+    assert validate_run(compose([*BASE, off])).rgr.enable
+    assert dynamic_sampling(compose([*BASE, off])) is None and dynamic_sampling(compose(BASE)) is None
+    assert dynamic_sampling(compose([*BASE, on])).enable
 
 
 def test_dry_run_reports_and_sets_the_exit_status(capsys):
