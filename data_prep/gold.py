@@ -123,6 +123,8 @@ def _choice(text: str, options: tuple[str, ...], repairs: tuple[Repair, ...]) ->
     extra: dict[str, object] = {"answer_type": "choice", "options": options}
     meant = [letter for letter in letters if _score("virl39k", text, letter, extra)["acc"] == 1.0]
     meant = meant or _equal_options(text, options)
+    if len({clean(options[letters.index(letter)]) for letter in meant}) > 1:
+        raise Dropped("gold_ambiguous", f"{text}: {' | '.join(options)}")
     if meant:  # several only where options repeat each other; the first is as good as the next
         became = Repair("gold_became_letter", f"{text} -> {meant[0]}")
         return Gold(meant[0], "choice", options, repairs=(*repairs, became))

@@ -36,6 +36,7 @@ DROPS: dict[str, str] = {
     "gold_unreadable_characters": "the gold contains U+FFFD: a character was lost",
     "gold_unusable": "the verifier cannot use the gold (unbalanced braces or environments)",
     "gold_not_an_option": "the gold is none of the options that the question shows",
+    "gold_ambiguous": "the gold means several options whose texts differ",
     "gold_unreadable": "only the same characters would count: neither the verifier nor its LaTeX parser reads the gold",
     "gold_rejected": "the verifier does not accept the gold as an answer to itself",
     "gold_differs_from_choice": "the answer is not the text of the choice that the dataset marks as right",

@@ -24,21 +24,25 @@ import re
 from fractions import Fraction
 
 from recipe.care.verifier.arithmetic import Real, size
-from recipe.care.verifier.normalise import core
+from recipe.care.verifier.normalise import core, plain
 from recipe.care.verifier.problem import Problem, Verdict
 from recipe.care.verifier.quantity import Quantity, quantity_of
-from recipe.care.verifier.text import text_key
+from recipe.care.verifier.text import same_text, text_key
 
 TOLERANCE = Fraction(1, 20)
 YEARS = range(1500, 2101)
-_FRACTION = re.compile(r"[-+]?\s*(?:[0-9]+\s+)?(?:[0-9]+\s*/\s*[0-9]+|\\[dt]?frac\s*\{[0-9]+\}\s*\{[0-9]+\})")
+_FRACTION = re.compile(
+    r"[-+]?\s*(?:[0-9]+\s+)?(?:[0-9]+\s*/\s*[0-9]+|\\[dt]?frac\s*\{[0-9]+\}\s*\{[0-9]+\})"
+    r"(?:\s*\\?%|\s*(?!pi\b|e\b)[A-Za-z][A-Za-z. ]*)?"
+)
+"""A fraction, with a percent sign or words behind it: ``1/2+3`` is a calculation that was left to others."""
 _BEFORE_A_YEAR = re.compile(r"(?:(?:in|the|year)\s+){1,3}(?=[0-9]{4}$)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:,\s+(?:and\s+)?|\s+and\s+|;)\s*")
 
 
 def judge_chart(problem: Problem, body: str) -> Verdict:
     """Judge a chart answer; the gold decides whether it is a list, a number or a text."""
-    gold = core(problem.gold)
+    gold = plain(problem.gold)
     if gold.startswith("[") and gold.endswith("]"):
         wanted, given = _elements(gold), _elements(core(body))
         same = len(wanted) == len(given) and all(
@@ -46,20 +50,20 @@ def judge_chart(problem: Problem, body: str) -> Verdict:
         )
         return Verdict(same, "list", ", ".join(given))
     correct, rule = _judge_one(problem, gold, body)
-    return Verdict(correct, rule, text_key(body))
+    return Verdict(correct, rule, text_key(core(body)))
 
 
 def _elements(text: str) -> list[str]:
     """The elements of a list written ``[a, b]`` or ``a, b`` or ``a and b``; golds carry no quotes."""
     inside = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     parts = _SEPARATOR.split(inside)
-    return [core(part) for part in (parts if len(parts) > 1 else inside.split(","))]
+    return [plain(part) for part in (parts if len(parts) > 1 else inside.split(","))]
 
 
 def _judge_one(problem: Problem, gold: str, pred: str) -> tuple[bool, str]:
-    if text_key(gold) == text_key(pred):
+    if same_text(gold, pred):
         return True, "text"
-    wanted = _chart_number(gold)
+    wanted = _chart_number(core(gold))
     if wanted is None:
         return False, "text"
     given = _chart_number(_BEFORE_A_YEAR.sub("", core(pred)))
@@ -70,14 +74,14 @@ def _judge_one(problem: Problem, gold: str, pred: str) -> tuple[bool, str]:
     if wanted.unit and given.unit and wanted.unit != given.unit:
         return False, "unit"
     tolerance = TOLERANCE if problem.tolerance is None else Fraction(problem.tolerance)
-    pairs = itertools.product(_readings(wanted), _readings(given))
+    pairs = itertools.product(_readings(wanted, given), _readings(given, wanted))
     return any(size(b - a) <= tolerance * size(a) for a, b in pairs), "relaxed"
 
 
 def _chart_number(text: str) -> Quantity | None:
     """A number that was read off, not an expression that was left to be calculated."""
     number = quantity_of(text)
-    if number is None or (number.decimals is None and not _FRACTION.match(text)):
+    if number is None or (number.decimals is None and not _FRACTION.fullmatch(text)):
         return None
     return number
 
@@ -87,7 +91,9 @@ def _is_year(number: Quantity) -> bool:
     return is_bare and number.decimals is not None and number.value in YEARS
 
 
-def _readings(number: Quantity) -> set[Real]:
-    """Labels drop percent signs and magnitudes at will, so each is read with and without."""
-    readings = {number.value, number.value * number.magnitude}
-    return readings | {number.value / 100} if number.percent else readings
+def _readings(number: Quantity, other: Quantity) -> set[Real]:
+    """Labels drop percent signs and magnitudes at will, so each is read with and without, unless both sides have it."""
+    readings = {number.value * number.magnitude}
+    if other.magnitude == 1:
+        readings.add(number.value)
+    return readings | {number.value / 100} if number.percent and not other.percent else readings

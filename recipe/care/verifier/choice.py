@@ -23,27 +23,35 @@ import re
 import string
 from dataclasses import dataclass
 
-from recipe.care.verifier.normalise import core
+from recipe.care.verifier.normalise import core, plain
 from recipe.care.verifier.problem import Problem, Verdict
 
 _LEAD = re.compile(r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is|:)?\s+)(?=\W{0,3}[A-Za-z]\b)", re.I)
 _TAIL = re.compile(r"\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:answer|option|choice))?$", re.IGNORECASE)
 _LETTER = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:,]{0,2}")
 _LETTER_AND_TEXT = re.compile(r"[(\[]?([A-Za-z])(?:[)\].:,]+\s*|\s+-?\s*)(\S.*)")
-# Where a row's options are unknown: "B. some text", unless the text goes on to name another option.
-_LABELLED = re.compile(r"[(\[]?[A-Za-z][)\].:]+\s+(?!.*\b[A-Z][).:])\S.*")
+# What a model says of a letter; an option of unknown text that begins like it is written with a capital.
+_REMARK = (
+    r"(?:or|and|nor|but|maybe|perhaps)\b|[A-Z]$"
+    r"|(?:(?:is|isn't|was|not|clearly|definitely)\s+)*(?:the\s+)?(?:wrong|incorrect)\b"
+    r"|(?:is|isn't|not)\s+(?:not\s+)?(?:the\s+)?(?:correct|right|true|false|best|answer)\b"
+)
+# Where a row's options are unknown: "B. some text", unless the text names another option or speaks of this one.
+_LABELLED = re.compile(rf"[(\[]?[A-Za-z][)\].:]+\s+(?!.*\b[A-Z][).:]|{_REMARK})\S.*")
 _SEVERAL = re.compile(r"[A-Z](?:\s*(?:,|;|and|&)?\s*[A-Z]){1,25}")
 _SIZING = re.compile(r"\\(?:left|right|big|Big|displaystyle)(?![A-Za-z])")
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mbox|mathbf)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|\s*\bdegrees?\b")
 _SPACING = re.compile(r"(?:\\[,;:! ]|\\q?quad(?![A-Za-z])|[\s$~])+")
 _QUAD = re.compile(r"\\q?quad(?![A-Za-z])")
-_LOOSE_SPACE = re.compile(r"(?<![A-Za-z]) | (?![A-Za-z])")
+_THOUSANDS = re.compile(r"(?<=[0-9])\\[,!]\s*(?=[0-9]{3}(?![0-9]))")
+_LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])|(?<=[A-Za-z]) (?=[0-9])|(?<=[0-9]) (?=[A-Za-z])")
+"""Spaces that say nothing: words need theirs, and ``2 1/2`` is not ``21/2``."""
 
 
 def option_key(text: str) -> str:
     """An option's text as it is compared; spacing, fences, sizing and the spelling of degrees do not count."""
-    key = _SIZING.sub("", _LATEX_TEXT.sub(r"\1", core(text)))
+    key = _THOUSANDS.sub("", _SIZING.sub("", _LATEX_TEXT.sub(r"\1", plain(text))))
     key = re.sub(r"\\[dt]frac(?![A-Za-z])", r"\\frac", _DEGREES.sub("°", key))
     return _LOOSE_SPACE.sub("", _SPACING.sub(" ", key)).rstrip(".")
 
@@ -63,10 +71,14 @@ class _Menu:
         differ_by_case = len(set(folded)) < len(set(keys))
         return cls(keys, False) if differ_by_case else cls(folded, True)
 
-    def matches(self, text: str) -> frozenset[int]:
+    def equal(self, text: str) -> frozenset[int]:
         """Indices of the options whose text is ``text``; several where the row repeats an option."""
         key = option_key(text).casefold() if self.ignores_case else option_key(text)
         return frozenset(i for i, option in enumerate(self.keys) if option == key != "")
+
+    def matches(self, text: str) -> frozenset[int]:
+        """As ``equal``; a text that equals none may stand behind "The answer is"."""
+        return self.equal(text) or self.equal(core(text))
 
     def has_letter(self, index: int) -> bool:
         """Whether a letter stands for an option; with unknown options every letter does."""
@@ -76,14 +88,14 @@ class _Menu:
 def judge_choice(problem: Problem, body: str) -> Verdict:
     """Compare the option the answer names with the option the gold names."""
     menu = _Menu.of(problem.options)
-    gold = core(problem.gold)
-    if not _is_letter(gold, menu) and _SEVERAL.fullmatch(gold) and not menu.matches(gold):
-        return _judge_several(gold, body)
-    prefers_letter = _is_letter(gold, menu)
+    gold = plain(problem.gold)
+    prefers_letter = _is_letter(gold, menu) or (not menu.equal(gold) and _is_letter(core(gold), menu))
+    if not prefers_letter and _SEVERAL.fullmatch(core(gold)) and not menu.matches(gold):
+        return _judge_several(core(gold), body)
     wanted = _read(gold, menu, prefers_letter)
     if not wanted:
         return Verdict(False, "bad_gold", verified=False)
-    chosen = _read(core(body), menu, prefers_letter)
+    chosen = _read(plain(body), menu, prefers_letter)
     if not chosen:
         return Verdict(False, "choice_unread", core(body))
     name = string.ascii_uppercase[min(chosen)]
@@ -101,9 +113,10 @@ def _index(letter: str) -> int:
 
 def _read(text: str, menu: _Menu, prefers_letter: bool) -> frozenset[int]:
     """The option a text names; several indices only where options repeat, none where it names no single option."""
-    by_text = menu.matches(text)
-    if by_text and not prefers_letter:
+    by_text = menu.equal(text) if prefers_letter else menu.matches(text)
+    if by_text and not (prefers_letter and _LETTER.fullmatch(text)):
         return by_text
+    text = core(text)
     text = _TAIL.sub("", _LEAD.sub("", text, count=1) if _LEAD.match(text) else text)
     text = core(_QUAD.sub(" ", text))
     letter = _LETTER.fullmatch(text)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-")
@@ -63,21 +64,33 @@ _BEFORE_NFKC = str.maketrans(
 _SPACES = re.compile(r"\s+")
 _WORKS_ALONE = re.compile(r"[^\S ]|  |`|[\x00-\x08\x0e-\x1f\x7f]")
 
-_LEAD = re.compile(
-    r"(?:so|thus|therefore|hence|then)\b[, ]+"
-    r"|(?:(?:my|the|our)\s+)?(?:(?:final|correct|right|best|numerical)\s+){0,2}"
-    r"(?:answer|ans|result|solution|value|choice|option)(?:\s+(?:of|to|for)\s+[^\s]{1,20})?"
-    r"\s*(?:is|are|=|:|would be|should be)\s*:?\s*",
-    re.IGNORECASE,
+_HEDGES = r"approximately|approx\.?|about|around|roughly|~|\\approx"
+_VALUE = (
+    rf"(?=(?:(?:{_HEDGES})\s*)?(?:[-+$€£¥₹(\[{{|*'\"\s]|\\(?:boxed|text|mathrm|mathbf)\s*\{{|\\[(\[{{])*"
+    r"(?:\.?[0-9]|\\(?!text|math|boxed|approx)[A-Za-z]|[a-z](?![A-Za-z]|\s+[A-Za-z]{2})|[A-Z]\s?[-+*/^_=(]))"
 )
-_SENTENCE = re.compile(
-    r"(?:the|it|its|this|that|there|angle|area|perimeter|volume|length)\b(?![^0-9]{0,60}\b(?:not|never|no|neither|wrong|incorrect|if|or)\b)"
-    r"[^0-9=<>,;]{0,60}?\s(?:is|are|was|equals)\s+(?=\S)",
-    re.IGNORECASE,
+"""A number or maths follows. Before words a subject is part of the answer: "The cat is black" is not "black"."""
+_IS = r"\s*(?:is|are|=|:|would be|should be)\s*:?\s*"
+_NAME = (
+    r"(?:(?:my|the|our)\s+)?(?:(?:final|correct|right|best|numerical)\s+){0,2}"
+    r"(?:answer|ans|result|solution|value|choice|option)"
 )
-_HEDGE = re.compile(r"(?:approximately|approx\.?|about|around|roughly|~|\\approx)\s*(?=[-+$€£¥\\.0-9])", re.IGNORECASE)
+_DENIED = r"(?![^0-9]{0,60}\b(?:not|never|no|neither|wrong|incorrect|if|or)\b)"
+_PHRASES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?:so|thus|therefore|hence|then)\b[, ]+",
+        _NAME + _IS,
+        rf"{_NAME}\s+(?:of|to|for)\s+\S{{1,20}}{_IS}(?-i:{_VALUE})",
+        rf"(?:it|this|that|there)\b{_DENIED}\s+(?:is|are|was|equals)\s+",
+        rf"(?:the|it|its|this|that|there|angle|area|perimeter|volume|length)\b{_DENIED}"
+        rf"[^0-9=<>,;]{{0,60}}?\s(?:is|are|was|equals)\s+(?-i:{_VALUE})",
+        rf"(?:{_HEDGES})\s*(?=[-+$€£¥₹\\.0-9])",
+    )
+)
+"""What politeness puts before an answer. None of it belongs to an option or to a text gold: see ``plain``."""
 _WRAPPERS = ("boxed", "fbox", "text", "textbf", "textit", "mathrm", "mathbf", "mathit", "mathsf", "bm", "boldsymbol")
-_WRAPPED = re.compile(r"\\(?:" + "|".join(_WRAPPERS) + r")\s*\{")
+_WRAPPED = re.compile(r"\\(?:" + "|".join(_WRAPPERS) + r"|(?:text)?color\s*\{\w+\})\s*\{")
 _FENCES = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__"), ("'", "'"), ('"', '"'))
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _MOST_LAYERS = 8
@@ -114,12 +127,26 @@ def _spell_fraction(sign: re.Match[str]) -> str:
     return f" {numerator}/{denominator}"
 
 
+def plain(text: str) -> str:
+    """The text as it was written, without what only sets it off: fences, LaTeX around everything, quotes, a full stop.
+
+    Golds and options whose words count are read so. ``core`` takes phrases off too, and with them the subject of a
+    sentence, which may be all that tells one option from the next.
+
+    Args:
+        text: Anything a model or a dataset wrote.
+
+    Returns:
+        The cleaned text without its wrappings.
+    """
+    return _without_layers(clean(text), (_wrapping_off, _stop_off))
+
+
 def unwrap(text: str) -> str:
     r"""Take off what surrounds an answer without being part of it.
 
-    That is: maths fences, one ``\boxed`` or ``\text`` around everything, Markdown emphasis, quotes, "The answer is",
-    "The length of AB is", "approximately" before a number, one final full stop. A sole ``\boxed`` inside a sentence is
-    the answer.
+    That is what ``plain`` takes off, then "The answer is", "The length of AB is" before a value, "approximately" before
+    a number. A sole ``\boxed`` inside a sentence is the answer.
 
     Args:
         text: A cleaned text.
@@ -127,22 +154,20 @@ def unwrap(text: str) -> str:
     Returns:
         The core of it.
     """
+    return _without_layers(text, (_wrapping_off, _phrase_off, _stop_off, _sole_box))
+
+
+def _without_layers(text: str, steps: Sequence[Callable[[str], str]]) -> str:
+    """Take layers off, each by the first step that finds one."""
     for _ in range(_MOST_LAYERS):
-        inner = _peel(text)
+        inner = next((shorter for step in steps if (shorter := step(text)) != text), text)
         if inner == text:
-            boxes = list(_BOX.finditer(text))
-            if len(boxes) != 1:
-                break
-            end = matching_brace(text, boxes[0].end() - 1)
-            if end < 0:
-                break
-            inner = text[boxes[0].end() : end]
+            break
         text = inner.strip()
     return text
 
 
-def _peel(text: str) -> str:
-    """One layer less, or the text itself."""
+def _wrapping_off(text: str) -> str:
     for opening, closing in _FENCES:
         inner = text[len(opening) : -len(closing)]
         is_fenced = len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing)
@@ -151,13 +176,22 @@ def _peel(text: str) -> str:
     wrapped = _WRAPPED.match(text)
     if wrapped and matching_brace(text, wrapped.end() - 1) == len(text) - 1:
         return text[wrapped.end() : -1]
-    for phrase in (_LEAD, _SENTENCE, _HEDGE):
-        lead = phrase.match(text)
-        if lead and lead.end() < len(text):
-            return text[lead.end() :]
-    if len(text) > 1 and text[-1] in ".;," and text[-2] not in ".\\":
-        return text[:-1]
     return text
+
+
+def _phrase_off(text: str) -> str:
+    matches = (phrase.match(text) for phrase in _PHRASES)
+    return next((text[found.end() :] for found in matches if found and found.end() < len(text)), text)
+
+
+def _stop_off(text: str) -> str:
+    return text[:-1] if len(text) > 1 and text[-1] in ".;," and text[-2] not in ".\\" else text
+
+
+def _sole_box(text: str) -> str:
+    boxes = list(_BOX.finditer(text))
+    end = matching_brace(text, boxes[0].end() - 1) if len(boxes) == 1 else -1
+    return text[boxes[0].end() : end] if end >= 0 else text
 
 
 def matching_brace(text: str, opening: int) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from recipe.care.verifier.normalise import core
+from recipe.care.verifier.normalise import core, plain
 from recipe.care.verifier.problem import Problem, Verdict
 
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}")
@@ -27,12 +27,16 @@ _SPACES = re.compile(r"\s+")
 
 
 def text_key(text: str) -> str:
-    """The text as it is compared: unwrapped, case folded, single spaces, no outer quotes or final full stop."""
-    key = _ESCAPED.sub(r"\1", _LATEX_TEXT.sub(r"\1", core(text))).replace("~", " ")
+    """The text as it is compared: without wrappings, case folded, single spaces, no outer quotes or final full stop."""
+    key = _ESCAPED.sub(r"\1", _LATEX_TEXT.sub(r"\1", plain(text))).replace("~", " ")
     return _RANGE.sub("-", _SPACES.sub(" ", key)).strip().casefold()
+
+
+def same_text(gold: str, pred: str) -> bool:
+    """Whether an answer is the gold's text, as it stands or behind "The answer is"; the gold keeps all its words."""
+    return text_key(gold) in (text_key(pred), text_key(core(pred)))
 
 
 def judge_text(problem: Problem, body: str) -> Verdict:
     """Accept a text that equals the gold."""
-    pred = text_key(body)
-    return Verdict(pred == text_key(problem.gold), "text", pred)
+    return Verdict(same_text(problem.gold, body), "text", text_key(core(body)))

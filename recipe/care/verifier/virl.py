@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from recipe.care.verifier.normalise import core
+from recipe.care.verifier.normalise import plain
 from recipe.care.verifier.problem import Problem
 from recipe.care.verifier.quantity import quantity_of
 from recipe.care.verifier.spelling import spell
@@ -39,7 +39,7 @@ def infer_answer_type(gold: str, options: Sequence[str]) -> str:
     Returns:
         ``choice``, ``number``, ``latex`` or ``text``.
     """
-    if options or _ONE_LETTER.fullmatch(core(gold)):
+    if options or _ONE_LETTER.fullmatch(plain(gold)):
         return "choice"
     spelled = spell(gold)
     if quantity_of(gold) is not None:
@@ -50,7 +50,7 @@ def infer_answer_type(gold: str, options: Sequence[str]) -> str:
             tokenize(part)
     except Refused:
         return "latex" if "\\" in spelled else "text"
-    return "latex" if _MATHS_SIGN.search(spelled) or len(spelled) == 1 else "text"
+    return "latex" if _MATHS_SIGN.search(spelled) or len(plain(gold)) == 1 else "text"
 
 
 def answer_type(problem: Problem) -> str:

@@ -136,6 +136,34 @@ def test_placeholders(text, images, start, repair):
     assert (placed.prompt, placed.repair) == (f"{start}\n{INSTRUCTION}", repair)
 
 
+SUPPLY = "(A) The demand is elastic (B) The supply is elastic (C) Both are (D) Neither is"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "gold"),
+    [
+        (f"Which is true? {SUPPLY}", "The supply is elastic", "B"),
+        (f"Which is true? {SUPPLY}", "The demand is elastic", "A"),
+        ("How long? (A) red (B) blue (C) red (D) green", "red", "A"),
+    ],
+)
+def test_the_letter_of_a_gold_that_is_an_option(question, answer, gold):
+    found = virl_gold(Example(0, "q", question, (answer,), ()), question)
+    assert (found.text, found.answer_type) == (gold, "choice")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("How long? (A) 24cm (B) 24 cm (C) 12 cm (D) 6 cm", "24 cm", "gold_ambiguous"),
+        (f"Which is true? {SUPPLY}", "elastic", "gold_not_an_option"),
+    ],
+)
+def test_a_gold_that_means_no_single_option_is_dropped(question, answer, reason):
+    with pytest.raises(Dropped, match=reason):
+        virl_gold(Example(0, "q", question, (answer,), ()), question)
+
+
 TAGS = st.lists(st.sampled_from([IMAGE, *OTHER_MEDIA, "<|image_pad|>", "a", " ", "\n", "?"]), max_size=12)
 
 
