@@ -28,6 +28,7 @@ from recipe.care.verifier.normalise import core, plain
 from recipe.care.verifier.problem import Problem, Verdict
 from recipe.care.verifier.quantity import Quantity, quantity_of
 from recipe.care.verifier.text import same_text, text_key
+from recipe.care.verifier.units import are_opposite
 
 TOLERANCE = Fraction(1, 20)
 YEARS = range(1500, 2101)
@@ -71,7 +72,7 @@ def _judge_one(problem: Problem, gold: str, pred: str) -> tuple[bool, str]:
         return False, "not_a_number"
     if problem.asks_for_year and _is_year(wanted):
         return wanted.value == given.value and _is_year(given), "year"
-    if wanted.unit and given.unit and wanted.unit != given.unit:
+    if (wanted.unit and given.unit and wanted.unit != given.unit) or are_opposite(wanted.nouns, given.nouns):
         return False, "unit"
     tolerance = TOLERANCE if problem.tolerance is None else Fraction(problem.tolerance)
     pairs = itertools.product(_readings(wanted, given), _readings(given, wanted))

@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from recipe.care.verifier.arithmetic import Real, size
 from recipe.care.verifier.quantity import Quantity
+from recipe.care.verifier.units import are_opposite
 
 SAME_FORM = 1e-9
 """Relative difference allowed between exact forms: both are good to 15 digits, so 1e-6 would only admit neighbours."""
@@ -31,6 +32,7 @@ PRECISE = 1e-3
 FEWEST_DECIMALS = 2
 """A decimal stands for a root, pi or a repeating fraction only if it prints at least this many digits."""
 NEAR_ZERO = 1e-12
+"""Difference allowed from a gold of exactly 0: cancelling floats leave as much. Other golds may be as small."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def judge_numbers(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> tuple
     Returns:
         Whether the answer is right, and the name of the rule that decided.
     """
-    if gold.unit and pred.unit and gold.unit != pred.unit:
+    if (gold.unit and pred.unit and gold.unit != pred.unit) or are_opposite(gold.nouns, pred.nouns):
         return False, "unit"
     if pred.unevaluated and not gold.unevaluated and isinstance(gold.value, Fraction):
         return False, "unevaluated"
@@ -101,7 +103,7 @@ def _agree(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> str:
 def _same_value(gold: Quantity, pred: Quantity, gap: Real) -> bool:
     if isinstance(gold.value, Fraction) and isinstance(pred.value, Fraction):
         return gap == 0 or (_are_long_decimals(gold, pred) and gap <= LONG_DECIMAL * size(gold.value))
-    return gap <= max(SAME_FORM * float(size(gold.value)), NEAR_ZERO)
+    return gap <= (NEAR_ZERO if gold.value == 0 else SAME_FORM * float(size(gold.value)))
 
 
 def _are_long_decimals(gold: Quantity, pred: Quantity) -> bool:
@@ -113,14 +115,18 @@ def _are_long_decimals(gold: Quantity, pred: Quantity) -> bool:
 
 
 def _prints_decimals_of(exact: Quantity, rounded: Quantity) -> bool:
-    """Whether one side is a root, a multiple of pi or a repeating fraction and the other prints enough decimals."""
+    """Whether one side is a root, a multiple of pi or a repeating fraction and the other prints enough decimals.
+
+    They must not all be zeros: 0.00 is what everything small rounds to.
+    """
     is_exact_form = exact.decimals is None and not exact.terminates
-    return is_exact_form and rounded.decimals is not None and rounded.decimals >= FEWEST_DECIMALS
+    prints_enough = rounded.decimals is not None and rounded.decimals >= FEWEST_DECIMALS
+    return is_exact_form and prints_enough and rounded.value != 0
 
 
 def _is_finer(pred: Quantity, gold: Quantity) -> bool:
     """Whether the gold prints decimals and the answer is an exact form or prints more of them."""
-    if gold.decimals is None or gold.decimals < 1:
+    if gold.decimals is None or gold.decimals < 1 or gold.value == 0:
         return False
     return pred.decimals is None or pred.decimals > gold.decimals
 

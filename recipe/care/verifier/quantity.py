@@ -29,9 +29,9 @@ LARGEST = 10**100
 """Beyond it no answer is meant, and comparing an exact number with a float would overflow."""
 _LITERAL = re.compile(r"[-+]? ?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.([0-9]*))?")
 _SCIENTIFIC = re.compile(r"[-+]?[0-9]+(?:\.([0-9]+))?\s?\*\s?10\s?\^\s?\{?\s?([-+]?[0-9]{1,3})\s?\}?")
-_HAS_LETTERS = re.compile(r"[A-Za-zµΩ°]")
+_HAS_LETTERS = re.compile(r"[A-Za-zµμΩ°]")
 _E_NOTATION = re.compile(r"(?<=[0-9])[eE](?=[-+]?[0-9]{1,3}(?![0-9]))([-+]?[0-9]+)")
-_CURRENCY = re.compile(r"^([-+]?)\s*(?:US|USD)?\s*[¤$€£¥]\s*|\s*[¤$€£¥]$")
+_CURRENCY = re.compile(r"^([-+]?)\s*(?:US|USD)?\s*[¤$€£¥₹]\s*|\s*[¤$€£¥₹]$")
 _NAMED_IN_BRACKETS = re.compile(r"\s*\(([A-Za-z°%][A-Za-z° ]*)\)$")
 
 
@@ -51,6 +51,8 @@ class Quantity:
     """The unit's one name, or empty."""
     unevaluated: bool
     """Whether it is a sum of rational numbers that nobody carried out."""
+    nouns: frozenset[str] = frozenset()
+    """Counted nouns and other words behind it, in small letters."""
 
     @property
     def terminates(self) -> bool:
@@ -97,7 +99,7 @@ def read_quantity(spelled: str) -> Quantity | None:
     if size(value) > LARGEST:
         return None
     unevaluated = expression.has_sum and isinstance(value, Fraction)
-    return Quantity(value, decimals, percent, tail.magnitude, tail.unit or "¤" * is_money, unevaluated)
+    return Quantity(value, decimals, percent, tail.magnitude, tail.unit or "¤" * is_money, unevaluated, tail.nouns)
 
 
 def _decimals(text: str) -> int | None:

@@ -31,7 +31,7 @@ RULES: dict[str, str] = {
     "rounded": "equal once one side is rounded to the digits the other prints",
     "precise": "equal to the dataset's unrounded value",
     "tolerance": "within the row's own relative tolerance",
-    "unit": "both carry a unit and the units differ",
+    "unit": "both carry a unit and the units differ, or words that mean the opposite",
     "unevaluated": "a sum that was left uncalculated",
     "not_a_number": "the gold is a number, the answer is not one",
     "relaxed": "charts: within 5 percent of the gold",

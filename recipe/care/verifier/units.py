@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SPELLINGS = {
@@ -24,6 +25,9 @@ _SPELLINGS = {
     "dm": "dm decimeter decimetre",
     "m": "m meter metre",
     "km": "km kms kilometer kilometre",
+    "μm": "μm µm micrometer micrometre micron",
+    "nm": "nm nanometer nanometre",
+    "ha": "ha hectare",
     "in": "in inch inches",
     "ft": "ft foot feet",
     "yd": "yd yds yard",
@@ -45,7 +49,11 @@ _SPELLINGS = {
     "month": "month",
     "year": "year yr yrs",
     "Hz": "Hz hertz",
+    "kHz": "kHz kilohertz",
+    "MHz": "MHz megahertz",
+    "dB": "dB decibel",
     "N": "N newton",
+    "kN": "kN kilonewton",
     "Pa": "Pa pascal",
     "kPa": "kPa kilopascal",
     "MPa": "MPa megapascal",
@@ -55,17 +63,25 @@ _SPELLINGS = {
     "kJ": "kJ kilojoule",
     "W": "W watt",
     "kW": "kW kilowatt",
+    "MW": "MW megawatt",
+    "GW": "GW gigawatt",
+    "kB": "kB KB kilobyte",
+    "MB": "MB megabyte",
+    "GB": "GB gigabyte",
+    "TB": "TB terabyte",
     "V": "V volt",
     "A": "A amp ampere",
     "mA": "mA milliamp milliampere",
     "ohm": "Ω ohm",
+    "kohm": "kΩ kiloohm kilohm",
+    "Mohm": "MΩ megaohm megohm",
     "kV": "kV kilovolt",
     "C": "C coulomb",
     "F": "F farad",
     "T": "T tesla",
     "K": "K kelvin",
     "mol": "mol mole",
-    "mph": "mph",
+    "mi/h": "mph",
     "rad": "rad radian",
     "deg": "°",
     "deg C": "°C °Celsius °celsius",
@@ -93,21 +109,46 @@ MAGNITUDES = {
     "bn": 10**9,
     "B": 10**9,
 }
+# Without a space before them these are products or segments: ``2nm``, ``2GB``.
+_STAND_APART = frozenset(("nm", "ha", "MW", "GW", "KB", "MB", "GB", "TB"))
 # A counted noun may follow a number ("5 apples"); these words would make it another statement.
 _OTHER_STATEMENTS = (
     "and are but else either for from had has have isn its less maybe more most neither nor not off once only other "
     "over per plus minus than the then thru times unless until versus was were with without half quarter dozen pairs "
-    "squared cubed percent sin cos tan log exp sqrt frac none impossible undefined wrong"
+    "squared cubed percent sin cos tan log exp sqrt frac none impossible undefined wrong incorrect true false perhaps "
+    "possibly probably likely unlikely zero one two three four five six seven eight nine ten eleven twelve"
 )
 _NOT_NOUNS = frozenset(_OTHER_STATEMENTS.split())
+# Words of one side say the opposite of the other's: a number with one is not the same number with the other.
+_OPPOSITES = tuple(
+    (frozenset(one.split()), frozenset(other.split()))
+    for one, other in (
+        (
+            "increase increased increases rise rose growth grew gain gained profit surplus upward upwards above higher",
+            "decrease decreased decreases decline declined fall fell drop dropped reduction reduced loss lost deficit "
+            "down downward downwards below lower",
+        ),
+        (
+            "larger bigger greater taller longer heavier older faster warmer hotter",
+            "smaller shorter lighter younger slower colder cooler",
+        ),
+        ("clockwise", "counterclockwise anticlockwise"),
+        ("left leftward leftwards", "right rightward rightwards"),
+        ("north northward northwards", "south southward southwards"),
+        ("east eastward eastwards", "west westward westwards"),
+        ("forward forwards inward inwards inside", "backward backwards outward outwards outside"),
+        ("ago earlier before", "later after hence"),
+        ("positive", "negative"),
+    )
+)
 _DEGREES = r"°\s*(?:[CF](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|(?![A-Za-z]))"
-_WORD = r"[A-Za-zµΩ]+"
+_WORD = r"[A-Za-zµμΩ]+"
 _POWER = r"(?:\s*\^\s*\{?\s*-?[1-3]\s*\}?|[23](?![0-9]))?"
 _TAIL = re.compile(
-    rf"(?<![A-Za-zµΩ\\^_])(?:{_DEGREES}|{_WORD}{_POWER}\.?(?:(?:\s*[/*]\s*|\s+){_WORD}{_POWER}\.?){{0,4}})$"
+    rf"(?<![A-Za-zµμΩ\\^_])(?:{_DEGREES}|{_WORD}{_POWER}\.?(?:(?:\s*[/*]\s*|\s+){_WORD}{_POWER}\.?){{0,4}})$"
 )
 _TRIG = re.compile("sin|cos|tan|cot|sec|csc")  # the degrees in "sin 30°" are the angle's, not the value's unit
-_PART = re.compile(rf"({_DEGREES}|{_WORD})({_POWER})\.?")
+_PART = re.compile(rf"(/?)\s*({_DEGREES}|{_WORD})({_POWER})\.?")
 _PREFIX_POWERS = {"square": "^2", "sq": "^2", "cubic": "^3", "cu": "^3"}
 
 
@@ -121,6 +162,8 @@ class Tail:
     """1, or the factor that a word such as "million" stands for."""
     start: int
     """Index in the text where it begins."""
+    nouns: frozenset[str] = frozenset()
+    """The words that are no unit, in small letters."""
 
 
 NO_TAIL = Tail("", 1, -1)
@@ -142,32 +185,48 @@ def find_tail(text: str) -> Tail | None:
     stands_apart = match.start() > 0 and text[match.start() - 1] == " "
     words = _PART.findall(match.group().replace(" per ", " / "))
     magnitude = 1
-    if words and words[0][0] in MAGNITUDES and not words[0][1] and (len(words[0][0]) > 1 or not stands_apart):
-        magnitude = MAGNITUDES[words[0][0]]
+    if words and words[0][1] in MAGNITUDES and not words[0][2] and (len(words[0][1]) > 1 or not stands_apart):
+        magnitude = MAGNITUDES[words[0][1]]
         words = words[1:]
-    unit = _unit(words, separator="/" if re.search(r"/| per ", match.group()) else " ")
-    if unit is None:
-        nouns = [word for word, _ in words if word not in _PREFIX_POWERS and word not in ("of", "in")]
-        if not stands_apart or any(len(noun) < 3 or noun.lower() in _NOT_NOUNS for noun in nouns):
-            return None
-        unit = ""
-    return Tail(unit, magnitude, match.start())
+    unit = _unit(words, stands_apart)
+    if unit is not None:
+        return Tail(unit, magnitude, match.start())
+    nouns = [word.lower() for _, word, _ in words if word not in _PREFIX_POWERS and word not in ("of", "in")]
+    if not stands_apart or any(len(noun) < 3 or noun in _NOT_NOUNS for noun in nouns):
+        return None
+    return Tail("", magnitude, match.start(), frozenset(nouns))
 
 
-def _unit(words: list[tuple[str, str]], separator: str) -> str | None:
+def are_opposite(nouns: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether the words behind two numbers mean the opposite of each other: a 20% increase and a 20% decrease."""
+    some, rest = set(nouns), set(others)
+    return any((some & one and rest & other) or (some & other and rest & one) for one, other in _OPPOSITES)
+
+
+def _unit(words: list[tuple[str, str, str]], stands_apart: bool) -> str | None:
     """The one name of a unit written as ``words``, "" for no words, None where a word is no unit."""
-    names: list[str] = []
-    prefix = ""
-    for word, raw_power in words:
+    above: list[str] = []
+    below: list[str] = []
+    prefix, names = "", above
+    for slash, word, raw_power in words:
+        names = below if slash else names
         power = re.sub(r"[\s^{}]", "", raw_power)
         if word.lower() in _PREFIX_POWERS:
             prefix = _PREFIX_POWERS[word.lower()]
         elif word.lower() in ("squared", "cubed") and names:
             names[-1] += "^2" if word.lower() == "squared" else "^3"
+        elif word == "ms" and power.startswith("-"):  # nobody counts per millisecond
+            above.append("m")
+            below.append(_with_power("s", power[1:]))
         else:
-            name = _CANONICAL.get(word) or _CANONICAL.get(word.replace(" ", "")) or _CANONICAL.get(word.lower())
-            if name is None:
+            name = _CANONICAL.get(word.replace(" ", "")) or _CANONICAL.get(word.lower())
+            if name is None or (word in _STAND_APART and not stands_apart):
                 return None
-            names.append(name + (f"^{power}" if power and power != "1" else prefix))
+            turned = power.startswith("-") and names is above
+            (below if turned else names).append(_with_power(name, power[1:] if turned else power) + prefix)
             prefix = ""
-    return separator.join(names)
+    return "/".join((" ".join(above), *below))
+
+
+def _with_power(name: str, power: str) -> str:
+    return f"{name}^{power}" if power not in ("", "1") else name
