@@ -19,6 +19,14 @@ import re
 from dataclasses import dataclass
 
 from recipe.care.verifier.arithmetic import size
+from recipe.care.verifier.equations import (
+    Equation,
+    as_pair,
+    numeric_sides,
+    read_equation,
+    settle,
+    without_approximation,
+)
 from recipe.care.verifier.evaluate import Expression, read_expression
 from recipe.care.verifier.lanes import ask_parser
 from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
@@ -27,17 +35,14 @@ from recipe.care.verifier.quantity import Quantity, read_quantity
 from recipe.care.verifier.spelling import exact_key, spell
 from recipe.care.verifier.structure import (
     Chain,
-    Equation,
     Sequence,
     as_interval,
     is_clock,
     read_chain,
-    read_equation,
     read_ratio,
     read_relation,
     read_sequence,
     split_top,
-    without_approximation,
 )
 from recipe.care.verifier.symbolic import same_equation, same_expression, to_latex
 from recipe.care.verifier.text import text_key
@@ -45,6 +50,7 @@ from recipe.care.verifier.tokens import Refused, Token, tokenize
 
 _ORDER = re.compile("[<>≤≥≠]")
 _MEMBER = re.compile(r"^[A-Za-z]\s*\\in\s*(?=[(\[{\\])")
+_PLUS_MINUS = r"\pm"
 _READ_HERE = frozenset(("frac", "sqrt", "pi"))
 """Commands that cannot make a number of what the evaluation here has declined."""
 _LETTER = re.compile("[A-Za-z]")
@@ -76,8 +82,28 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
     if "≈" in pred and "≈" not in gold:
         return compare(gold, without_approximation(pred), policy)
     gold, pred = _MEMBER.sub("", gold), _MEMBER.sub("", pred)
-    left, right = read_equation(gold), read_equation(pred)
-    if left and right and left.name == right.name:
+    if (_PLUS_MINUS in gold) != (_PLUS_MINUS in pred):
+        pairs = as_pair(gold), as_pair(pred)
+        if pairs[0] and pairs[1]:
+            return _compare_sets(pairs[0], pairs[1], policy)
+    if "=" in gold or "=" in pred:
+        return _compare_stated(gold, pred, policy)
+    return _compare_values(gold, pred, policy)
+
+
+def _compare_stated(gold: str, pred: str, policy: NumberPolicy) -> Finding:
+    """Compare where a side says what something equals."""
+    left, settled = read_equation(gold), settle(pred)
+    if settled is None:
+        return Finding(False, "equation")
+    wanted, given = numeric_sides(gold), numeric_sides(pred)
+    if wanted and given:  # both are true, and say the same only side by side
+        agree = all(judge_numbers(a, b, policy)[0] for a, b in zip(wanted, given, strict=False))
+        return Finding(agree and len(wanted) == len(given), "equation")
+    if left or "=" not in gold:
+        pred = settled
+    right = read_equation(pred)
+    if left and right and _same_name(left.name, right.name):
         return compare(left.value, right.value, policy)
     same = _compare_equations(left, pred) if left else None
     if same is not None:
@@ -89,9 +115,15 @@ def compare(gold: str, pred: str, policy: NumberPolicy) -> Finding:
         if "=" in gold:
             return Finding(False if read_sequence(gold) else None, "equation")
         return compare(gold, right.value, policy)
-    if left and left.is_symbol and "=" not in pred:
+    if left and (left.is_symbol or left.is_quantity) and "=" not in pred:
         return compare(left.value, pred, policy)
     return _compare_values(gold, pred, policy)
+
+
+def _same_name(gold: str, pred: str) -> bool:
+    """Whether two left sides are the same, or the same sum or product in another order."""
+    wanted, given = _expression(gold), _expression(pred)
+    return gold == pred or (wanted is not None and given is not None and same_expression(wanted, given) is True)
 
 
 def _compare_equations(gold: Equation, pred: str) -> bool | None:
@@ -220,6 +252,8 @@ def _compare_expressions(gold: str, pred: str, gold_is_number: bool) -> Finding:
         return Finding(False, "not_a_number" if gold_is_number else "refused")
     if gold_is_number and not any(token.kind == "command" and token.text not in _READ_HERE for token in tokens):
         return Finding(False, "not_a_number")
+    if len(split_top(gold, "=")) > 1 and "=" not in pred:  # a value alone does not say what the equation says
+        return Finding(False, "equation")
     return Finding(None, "parser")
 
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Taking maths apart: equations, brackets, lists, ratios. Text in, pieces out; nothing here decides."""
+"""Taking maths apart: brackets, lists, ranges, ratios. Text in, pieces out; nothing here decides."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ import re
 from dataclasses import dataclass
 
 _OPENING, _CLOSING = "([{", ")]}"
-_SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]{1,20}\}|[A-Za-z0-9])|(?<=\\angle)\s*[0-9]{1,2}")
-_NAME = re.compile(r"[^0-9^=<>≤≥≠!,;|]{1,40}")
-_SYMBOL = re.compile(r"(?:[A-Za-z]|\\[A-Za-z]+)'?(?:\s*\(\s*[A-Za-z]\s*\))?")
+SYMBOL = re.compile(r"(?:[A-Za-z]|\\[A-Za-z]+)'?(?:\s*\(\s*[A-Za-z]\s*\))?")
+"""One symbol, such as ``x``, ``\\alpha`` or ``f(x)``."""
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _CLOCK = re.compile(r"[0-9]{1,2}:0[0-9]|[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
 _POINT_NAME = re.compile(r"[A-Z]'?\s*(?=\()")
@@ -30,38 +29,6 @@ _MIRRORED = {">": "<", "≥": "≤"}
 _RELATION = re.compile(r"(.+?)\\(perp|parallel|cong|sim)(?![A-Za-z])(.+)")
 _CONJUNCTION = re.compile(r"\s*,?\s+(?:and|or)\s+")
 MOST_ELEMENTS = 20
-
-
-@dataclass(frozen=True)
-class Equation:
-    """``name = value``."""
-
-    name: str
-    """The left side without spaces and subscript braces."""
-    is_symbol: bool
-    """Whether the left side is one symbol, such as ``x`` or ``f(x)``, and not a phrase."""
-    value: str
-    """The last side; ``x = 10/2 = 5`` has 5."""
-
-
-def read_equation(spelled: str) -> Equation | None:
-    """Split ``name = value``; None for a list, and where the left side holds more than names."""
-    if "=" not in spelled or len(split_top(_CONJUNCTION.sub(",", spelled), ",")) > 1:
-        return None
-    sides = split_top(spelled, "=")
-    name = sides[0].strip()
-    bare = _SUBSCRIPT.sub("", name)
-    value = sides[-1].strip()
-    is_tuple_of_symbols = re.fullmatch(r"\((?:\s*[A-Za-z]\s*,?)+\)", bare) is not None
-    if not value or len(sides) < 2 or not (is_tuple_of_symbols or _NAME.fullmatch(bare)):
-        return None
-    return Equation(re.sub(r"[\s{}]", "", name), _SYMBOL.fullmatch(bare) is not None, value)
-
-
-def without_approximation(spelled: str) -> str:
-    """What an answer with ``≈`` commits to: the exact side if it has one, else the number behind a name."""
-    sides = [side.strip() for side in spelled.split("≈")]
-    return next((side for side in sides if side and not _NAME.fullmatch(_SUBSCRIPT.sub("", side))), sides[-1])
 
 
 @dataclass(frozen=True)
@@ -108,6 +75,11 @@ class Chain:
     signs: tuple[str, ...]
 
 
+def is_list(spelled: str) -> bool:
+    """Whether the text has elements side by side, in no brackets."""
+    return len(split_top(_CONJUNCTION.sub(",", spelled), ",")) > 1
+
+
 def read_chain(spelled: str) -> Chain | None:
     """Read inequalities; None without any, or where they point both ways."""
     pieces = _ORDER.split(spelled)
@@ -126,10 +98,10 @@ def as_interval(chain: Chain) -> Sequence | None:
     """The interval of ``a < x <= b``, ``x > a`` or ``x < b``; None where the letter stands elsewhere."""
     terms, signs = chain.terms, chain.signs
     if len(terms) == 2 and signs[0] != "≠":
-        letter_first = _SYMBOL.fullmatch(terms[0]) is not None
+        letter_first = SYMBOL.fullmatch(terms[0]) is not None
         terms = (r"-\infty", *terms) if letter_first else (*terms, r"\infty")
         signs = ("<", *signs) if letter_first else (*signs, "<")
-    if len(terms) != 3 or not _SYMBOL.fullmatch(terms[1]):
+    if len(terms) != 3 or not SYMBOL.fullmatch(terms[1]):
         return None
     return Sequence("(" if signs[0] == "<" else "[", ")" if signs[1] == "<" else "]", (terms[0], terms[2]))
 

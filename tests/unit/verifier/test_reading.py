@@ -19,12 +19,13 @@ from fractions import Fraction
 import pytest
 
 from recipe.care.verifier.arithmetic import Undefined
+from recipe.care.verifier.equations import read_equation
 from recipe.care.verifier.evaluate import read_expression
 from recipe.care.verifier.normalise import clean, core
 from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
 from recipe.care.verifier.quantity import quantity_of
 from recipe.care.verifier.spelling import spell
-from recipe.care.verifier.structure import read_chain, read_equation, read_sequence
+from recipe.care.verifier.structure import read_chain, read_sequence
 from recipe.care.verifier.tokens import Refused, tokenize
 from recipe.care.verifier.virl import infer_answer_type
 

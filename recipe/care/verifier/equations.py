@@ -1,0 +1,147 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Equations: what stands left of the sign, and whether several signs in a row contradict each other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
+from recipe.care.verifier.quantity import Quantity, read_quantity
+from recipe.care.verifier.structure import SYMBOL, Sequence, is_list, read_sequence, split_top
+
+_SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]{1,20}\}|[A-Za-z0-9])|(?<=\\angle)\s*[0-9]{1,2}")
+_PHRASE = re.compile(r"[^0-9^=<>≤≥≠!,;|]{1,40}")
+_TO_BE_SOLVED = re.compile(r"\s*(?:[-+]|\\(?:sqrt|ln|log|exp)(?![A-Za-z]))")
+"""A left side that starts like this equals the value without being what was asked for: ``-x = 5``."""
+_TUPLE = re.compile(r"\((?:\s*[A-Za-z]\s*,?)+\)")
+_POINTS = r"(?:[A-Z]'*\s*){1,5}"
+_MARKED = rf"\\(?:overline|overrightarrow|vec|bar|hat)(?![A-Za-z])\s*(?:\{{(?:{_POINTS}|[a-z])\}}|[A-Za-z])"
+_ONE_QUANTITY = re.compile(
+    r"(?:\\(?:sin|cos|tan|cot)(?![A-Za-z])\s*)?(?:"
+    + "|".join(
+        (
+            r"[A-Za-z]|\\(?!frac|sqrt)[A-Za-z]+",
+            _POINTS,
+            rf"(?:m\s*)?\\(?:angle|triangle)(?![A-Za-z])\s*(?:{_POINTS}|[a-z]|\\[a-z]+)?",
+            _MARKED,
+            rf"\|\s*(?:[A-Z]'*\s*){{2}}\||\|\s*{_MARKED}\s*\|",
+            r"[fghFGHP]'?\s*\([^()]{1,20}\)",
+            r"p[HK]|[A-Za-z]{4,}(?: [A-Za-z]+)*",
+        )
+    )
+    + r")\s*"
+)
+"""The name of a segment, an angle, its sine, a vector or its length, a function's value; or a word, as ``Area``."""
+_OTHER_QUANTITY = re.compile(r"[A-Z]|\\(?:angle|triangle|overline|overrightarrow|vec)(?![A-Za-z])")
+_PLUS_MINUS = re.compile(r"((?:[^=]{1,40}=)?)\s*\\pm(?![A-Za-z])\s*(.+)")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``name = value``."""
+
+    name: str
+    """The left side without spaces and subscript braces."""
+    is_symbol: bool
+    """Whether the left side is one symbol, such as ``x`` or ``f(x)``, and not a phrase."""
+    is_quantity: bool
+    """Whether the left side names one quantity, such as ``AB``, and the value is not another one's: ``AB = 2CD``."""
+    value: str
+    """The last side; ``x = 10/2 = 5`` has 5."""
+
+
+def read_equation(spelled: str) -> Equation | None:
+    """Split ``name = value`` or ``3 = x``; None for a list, and where the left side holds more than names."""
+    if "=" not in spelled or is_list(spelled):
+        return None
+    sides = [side.strip() for side in split_top(spelled, "=")]
+    if len(sides) == 2 and _is_symbol(sides[1]) and not _is_symbol(sides[0]) and read_quantity(sides[0]):
+        sides.reverse()
+    name, value = sides[0], sides[-1]
+    bare = _SUBSCRIPT.sub("", name)
+    if not value or len(sides) < 2 or not (_is_name(name) or _TUPLE.fullmatch(bare)):
+        return None
+    is_known = read_quantity(value) is not None or not _OTHER_QUANTITY.search(value)
+    is_quantity = is_known and _ONE_QUANTITY.fullmatch(bare) is not None
+    return Equation(re.sub(r"[\s{}]", "", name), _is_symbol(name), is_quantity, value)
+
+
+def _is_symbol(side: str) -> bool:
+    return SYMBOL.fullmatch(_SUBSCRIPT.sub("", side)) is not None
+
+
+def _is_name(side: str) -> bool:
+    bare = _SUBSCRIPT.sub("", side)
+    is_phrase = _PHRASE.fullmatch(bare) is not None and _TO_BE_SOLVED.match(bare) is None
+    return is_phrase or _ONE_QUANTITY.fullmatch(bare) is not None
+
+
+def without_approximation(spelled: str) -> str:
+    """What an answer with ``≈`` commits to: the exact side if it has one, else the number behind a name."""
+    sides = [side.strip() for side in spelled.split("≈")]
+    return next((side for side in sides if side and not _is_name(side)), sides[-1])
+
+
+def settle(spelled: str) -> str | None:
+    """Read what an answer with equal signs comes to.
+
+    Args:
+        spelled: A spelled answer.
+
+    Returns:
+        The last side of ``2^10 = 1024``; what is no equation between numbers, as it is. None where two sides are
+        different numbers.
+    """
+    if "=" not in spelled or is_list(spelled):
+        return spelled
+    numbers = _numbers(spelled)
+    known = [number for number in numbers if number]
+    if any(not _may_equal(known[-1], number) for number in known[:-1]):
+        return None
+    return split_top(spelled, "=")[-1].strip() if len(known) == len(numbers) else spelled
+
+
+def numeric_sides(spelled: str) -> list[Quantity] | None:
+    """The sides of an equation between numbers; None for any other."""
+    numbers = _numbers(spelled)
+    known = [number for number in numbers if number]
+    return known if len(known) == len(numbers) > 1 else None
+
+
+def _numbers(spelled: str) -> list[Quantity | None]:
+    """The sides as numbers, calculated; a lone letter is none, for ``e`` is often an eccentricity."""
+    sides = [side.strip() for side in split_top(spelled, "=")]
+    numbers = [None if _is_symbol(side) else read_quantity(side) for side in sides]
+    return [replace(number, unevaluated=False) if number else None for number in numbers]
+
+
+def _may_equal(last: Quantity, other: Quantity) -> bool:
+    """Whether two sides are one number, the last perhaps rounded or in another unit."""
+    if last.unit and other.unit and last.unit != other.unit:
+        return True
+    return judge_numbers(last, other, NumberPolicy(rounds_golds=True))[0]
+
+
+def as_pair(spelled: str) -> Sequence | None:
+    r"""The two numbers of ``\pm 3`` or ``x = \pm 3``, or of a bare list of two, in no order; None for anything else."""
+    match = _PLUS_MINUS.fullmatch(spelled)
+    if match and read_quantity(match[2]) is not None:
+        return Sequence("{", "}", (match[1] + match[2], f"{match[1]}-{match[2]}"))
+    listed = None if match else read_sequence(spelled)
+    if listed is None or listed.opening or len(listed.elements) != 2:
+        return None
+    names = {element.partition("=")[0].strip() for element in listed.elements if "=" in element}
+    return Sequence("{", "}", listed.elements) if len(names) < 2 else None
