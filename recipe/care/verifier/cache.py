@@ -25,12 +25,15 @@ from recipe.care.verifier.problem import Problem, Verdict
 
 CAPACITY = 8192
 Key = tuple[Problem, str]
+OF_THE_MOMENT = frozenset(("parser_busy", "parser_crash"))
+"""Rules whose verdict says something about the machine and nothing about the answer."""
 
 
 class VerdictCache:
     """A least-recently-used cache in which a verdict is computed once, however many threads ask for it at a time.
 
-    Failed verifications stay in it like the others: asking again would take the full time limit for every sibling.
+    A verification that took too long stays in it: asking again would take the full time limit for every sibling. One
+    that failed for reasons of the moment is shared by the siblings that wait for it, and forgotten.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -64,13 +67,19 @@ class VerdictCache:
         if known is not None:
             return known.result()
         try:
-            mine.set_result(compute())
+            verdict = compute()
         except BaseException as error:
-            with self._lock:
-                self._verdicts.pop(key, None)
+            self._forget(key)
             mine.set_exception(error)
             raise
-        return mine.result()
+        if verdict.rule in OF_THE_MOMENT:
+            self._forget(key)
+        mine.set_result(verdict)
+        return verdict
+
+    def _forget(self, key: Key) -> None:
+        with self._lock:
+            self._verdicts.pop(key, None)
 
 
 VERDICTS = VerdictCache(CAPACITY)

@@ -39,7 +39,7 @@ def judge(source: Source, problem: Problem, body: str) -> Verdict:
         body: What stood between the answer tags.
 
     Returns:
-        The verdict; equal arguments always give an equal one, except where the parser ran out of time.
+        The verdict; equal arguments always give an equal one, except where the parser ran out of time or died.
     """
     longest_option = max(map(len, problem.options), default=0)
     if len(body) > max(LONGEST_LATEX, longest_option + BEYOND_AN_OPTION):

@@ -65,6 +65,39 @@ def test_an_error_reaches_the_caller_and_is_not_kept():
     assert cache.get(key(), lambda: Verdict(True, "number")).correct
 
 
+@pytest.mark.parametrize("rule", ["parser_busy", "parser_crash"])
+def test_what_failed_at_the_moment_is_asked_again(rule):
+    cache = VerdictCache(2)
+    assert cache.get(key(), lambda: Verdict(False, rule, verified=False)).rule == rule
+    assert cache.get(key(), lambda: Verdict(True, "parser")).correct
+    assert cache.get(key(), lambda: Verdict(False, "number")).correct
+
+
+def test_siblings_that_wait_share_even_a_failure_of_the_moment():
+    cache, begun, calls, seen = VerdictCache(2), threading.Event(), [], []
+
+    def compute():
+        calls.append(1)
+        begun.set()
+        time.sleep(0.5)
+        return Verdict(False, "parser_busy", verified=False)
+
+    first = threading.Thread(target=lambda: seen.append(cache.get(key(), compute)))
+    first.start()
+    begun.wait()
+    second = threading.Thread(target=lambda: seen.append(cache.get(key(), compute)))
+    second.start()
+    first.join()
+    second.join()
+    assert (len(calls), [verdict.rule for verdict in seen]) == (1, ["parser_busy"] * 2)
+
+
+def test_a_verification_that_took_too_long_is_kept():
+    cache = VerdictCache(2)
+    cache.get(key(), lambda: Verdict(False, "parser_timeout", verified=False))
+    assert cache.get(key(), lambda: Verdict(True, "parser")).rule == "parser_timeout"
+
+
 def test_problems_that_differ_in_any_field_do_not_share_verdicts():
     cache = VerdictCache(8)
     first = Problem("chartqa", "2010", asks_for_year=True)
