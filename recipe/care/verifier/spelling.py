@@ -23,6 +23,7 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|mathord)(?![A-Za-z])\.?", ""),
+        (r"\\(?:text)?color\s*\{\w+\}", ""),
         (r"(?<=\d)\{,\}(?=\d)", ","),
         (r"(?<=\d),?\\[,!]\s*(?=\d{3}(?!\d))", ","),
         (r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)\s*\{([^{}]*)\}", r" \1 "),

@@ -116,7 +116,7 @@ _OTHER_STATEMENTS = (
     "and are but else either for from had has have isn its less maybe more most neither nor not off once only other "
     "over per plus minus than the then thru times unless until versus was were with without half quarter dozen pairs "
     "squared cubed percent sin cos tan log exp sqrt frac none impossible undefined wrong incorrect true false perhaps "
-    "possibly probably likely unlikely zero one two three four five six seven eight nine ten eleven twelve"
+    "excluded possibly probably likely unlikely zero one two three four five six seven eight nine ten eleven twelve"
 )
 _NOT_NOUNS = frozenset(_OTHER_STATEMENTS.split())
 # Words of one side say the opposite of the other's: a number with one is not the same number with the other.
