@@ -30,13 +30,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from string import ascii_uppercase
 
 import numpy as np
 from PIL import Image
 
 from data_prep.images import CANNOT_DECODE
 
-VERSION = 1
+VERSION = 2
 """Counted up whenever a fingerprint of the same row would change, so that stored ones are made again."""
 
 _SIDE = 32
@@ -61,7 +62,10 @@ _CHOICES = re.compile(r"(?:^|\s)(?:choices|options)\s*:")
 _FIRST_OPTION = re.compile(r"(?:^|\s)(?:\(a\)|a[.):])\s*\S[\s\S]{0,600}?\s(?:\(b\)|b[.):])")
 _HINT = re.compile(r"(?:^|\n)\s*hint\s*:[^\n]*")
 _LABEL = re.compile(r"^\s*question\s*:")
+_SEVERAL_LETTERS = re.compile(r"\(?[A-Z](?:\s*[,;&]?\s*[A-Z])+\)?")
 _WORDS = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[-+*/=<>%]")
+_MOST_DIGITS = 100
+"""Numbers with more digits before or behind the point are compared as they are written: 1e999999 has a million."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,13 @@ class RowPrint:
     size: int = 0
     """Bytes of the images."""
     data_source: str = ""
+    whole: str = ""
+    """The question with its options, where nobody could read them: without them two questions may look like one."""
+
+    @property
+    def asked(self) -> str:
+        """What has to be equal in duplicates besides images and gold."""
+        return self.whole or self.text
 
 
 def print_image(data: bytes) -> ImagePrint:
@@ -125,13 +136,28 @@ def normalise_question(text: str) -> str:
     Returns:
         Its words, numbers and operators, separated by single spaces; without placeholders, options and hints.
     """
-    text = _MEDIA.sub(" ", unicodedata.normalize("NFKC", text).casefold())
-    text = _HINT.sub("\n", text)
+    text = _without_hint(text)
     for options in (_CHOICES, _FIRST_OPTION):
         found = options.search(text)
         # A text that starts with its options has no question before them, and would be left empty.
         if found and text[: found.start()].strip():
             text = text[: found.start()]
+    return _words_of(text)
+
+
+def normalise_whole(text: str) -> str:
+    """The same, but with the options, in the order they are in."""
+    return _words_of(_without_hint(text))
+
+
+def _without_hint(text: str) -> str:
+    text = _MEDIA.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    without = _HINT.sub("\n", text)
+    # Where hint and question share a line, the line stays.
+    return without if without.strip() else text
+
+
+def _words_of(text: str) -> str:
     return " ".join(_WORDS.findall(_LABEL.sub("", text).translate(_SYMBOLS)))
 
 
@@ -145,15 +171,26 @@ def normalise_gold(gold: str, options: Sequence[str] = ()) -> str:
     Returns:
         The gold without spaces and case; a number in its shortest form.
     """
-    letter = gold.strip().upper()
-    if len(letter) == 1 and 0 <= ord(letter) - ord("A") < len(options):
-        gold = options[ord(letter) - ord("A")]
+    gold = _meant_by(gold, options)
     plain = re.sub(r"[\s$]", "", unicodedata.normalize("NFKC", gold).casefold()).replace("^\\circ", "").rstrip("°.")
     try:
         number = Decimal(plain)
     except InvalidOperation:
         return plain
-    return format(number.normalize(), "f") if number.is_finite() else plain
+    has_short_form = number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS
+    return format(number.normalize(), "f") if has_short_form else plain
+
+
+def _meant_by(gold: str, options: Sequence[str]) -> str:
+    """The text of the option that a letter stands for, or of several; anything else as it is."""
+    texts = dict(zip(ascii_uppercase, options, strict=False))
+    letter = gold.strip().upper()
+    if letter in texts:
+        return texts[letter]
+    letters = set(re.findall("[A-Z]", gold))
+    if not _SEVERAL_LETTERS.fullmatch(gold.strip()) or not letters <= texts.keys():
+        return gold
+    return " | ".join(sorted(texts[letter] for letter in letters))
 
 
 def is_specific(text: str) -> bool:

@@ -29,9 +29,17 @@ from tqdm import tqdm
 from data_prep import fingerprints
 from data_prep.benchmarks import BenchmarkFile, benchmark_files, count_items, read_items
 from data_prep.errors import InputError
-from data_prep.fingerprints import ImagePrint, RowPrint, normalise_gold, normalise_question, print_image
+from data_prep.fingerprints import (
+    ImagePrint,
+    RowPrint,
+    normalise_gold,
+    normalise_question,
+    normalise_whole,
+    print_image,
+)
 from data_prep.job import ordered_map
 from data_prep.manifest import Licence, manifest_path
+from data_prep.options import parse_options
 from data_prep.output import write_text
 from data_prep.schema import SCHEMA
 from data_prep.sft_schema import SFT_SCHEMA
@@ -183,12 +191,15 @@ def _print_row(record: dict) -> RowPrint:
     extra = record["extra_info"]
     images = [image["bytes"] for image in record["images"]]
     gold = record["reward_model"]["ground_truth"] if "reward_model" in record else extra["answer"]
+    # SFT files and other sources leave options in the question.
+    options = extra["options"] or parse_options(extra["question"])
     return RowPrint(
         qid=extra["qid"],
         index=extra["index"],
         text=normalise_question(extra["question"]),
         images=tuple(map(print_image, images)),
-        gold=normalise_gold(gold, extra["options"]),
+        gold=normalise_gold(gold, options),
         size=sum(map(len, images)),
         data_source=record["data_source"],
+        whole="" if options else normalise_whole(extra["question"]),
     )

@@ -215,7 +215,7 @@ def find_duplicates(rows: Sequence[RowPrint], priority: Sequence[int]) -> list[F
     """
     groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        groups[row.text, len(row.images)].append(number)
+        groups[row.asked, len(row.images)].append(number)
     found: list[Finding] = []
     for members in groups.values():
         if len(members) > 1:

@@ -130,10 +130,15 @@ def test_what_makes_another_question_stays(left, right):
     assert normalise_question(left) != normalise_question(right)
 
 
+def test_a_hint_on_the_line_of_the_question_does_not_take_it_along():
+    assert normalise_question("Hint: give the letter. Question: Find x.").endswith("find x")
+
+
 def test_a_question_that_is_all_options_keeps_its_words():
     assert normalise_question("(A) red (B) blue") != ""
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_normalising_twice_changes_nothing(text):
     once = normalise_question(text)
@@ -148,6 +153,7 @@ def test_normalising_twice_changes_nothing(text):
         (("$10 \\sqrt{3}$",), ("10\\sqrt {3}",)),
         (("17^\\circ",), ("17°",)),
         (("a", ["Yes", "No"]), ("yes",)),
+        (("AB", ["1", "2", "3"]), ("(B, C)", ["3", "2", "1"])),
     ],
 )
 def test_one_gold_in_two_spellings(left, right):
@@ -156,6 +162,11 @@ def test_one_gold_in_two_spellings(left, right):
 
 def test_other_golds_stay_apart():
     assert len({normalise_gold(gold) for gold in ("100", "10", "1e2x", "-1", "1", "NaN", "Infinity", "C")}) == 8
+
+
+@pytest.mark.parametrize("gold", ["1e9999999", "1e-9999999", "-1e9999999", "1e999999", "9" * 200])
+def test_a_gold_of_too_many_digits_stays_as_it_is_written(gold):
+    assert normalise_gold(gold) == gold
 
 
 def test_specific_questions():
