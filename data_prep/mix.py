@@ -108,6 +108,11 @@ class Settings:
         return self.output / ".fingerprints"
 
     @property
+    def begun(self) -> Path:
+        """Lies there from before the file is written until its manifest is: what a killed run leaves is known by it."""
+        return self.output / f".{self.name}.begun"
+
+    @property
     def options(self) -> dict[str, object]:
         """What the manifest says of the command."""
         return {"seed": self.seed, "benchmarks": [benchmark.name for benchmark in self.benchmarks]}
@@ -180,8 +185,8 @@ def mix(settings: Settings) -> str:
 
 def _mix(settings: Settings, fingerprint: str) -> str:
     made_before = recorded_fingerprint(settings.parquet)
-    # Without a manifest but with fingerprints it is ours, and was interrupted before the manifest was written.
-    if settings.parquet.exists() and made_before is None and not settings.fingerprints.exists():
+    # Without a manifest it is only ours if a run that was to write it has not ended.
+    if settings.parquet.exists() and made_before is None and not settings.begun.exists():
         raise InputError(f"{settings.parquet}: was not made by data_prep; move it away or choose another --output")
     if settings.resume and settings.parquet.exists() and made_before == fingerprint:
         return f"{settings.parquet} is up to date; --no-resume makes it again"
@@ -190,6 +195,7 @@ def _mix(settings: Settings, fingerprint: str) -> str:
     survey = _survey(settings)
     if not survey.kept:
         raise InputError("no row is left, all of them are benchmark items or duplicates; nothing was written")
+    settings.begun.touch()
     manifest_path(settings.parquet).unlink(missing_ok=True)
     if settings.seed is None:
         write_in_order(settings.parquet, settings.tables, survey.kept)
@@ -199,6 +205,7 @@ def _mix(settings: Settings, fingerprint: str) -> str:
         scratch = settings.parquet.with_name(f".{settings.name}.shuffle")
         write_shuffled(settings.parquet, settings.tables, places, sizes, scratch)
     _describe(settings, survey, fingerprint)
+    settings.begun.unlink()
     lines = summary(settings.tables, list(survey.prints.values()), survey.noted, survey.checked)
     return "\n".join([*lines, f"wrote {settings.parquet} ({settings.parquet.stat().st_size / 2**20:,.2f} MiB)"])
 
