@@ -28,6 +28,7 @@ from data_prep.prompts import place_images
 from data_prep.report import Dropped, Entry, Repair
 from data_prep.schema import IMAGE, OTHER_MEDIA, UNKNOWN
 from data_prep.sft_schema import SFT_SCHEMA
+from data_prep.sources.characters import LOST
 from data_prep.sources.vision_r1 import Conversation, ImagePool
 from recipe.care.verifier.extraction import has_format
 
@@ -38,6 +39,7 @@ DROPS: dict[str, str] = {
     "tags": "not exactly one rationale and then one answer in their tags, both with something in them",
     "repeated_words": "ten words in a row come four times: the writer went in circles",
     "other_script": "Chinese, Japanese or Korean in the response and not in the question",
+    "unreadable_characters": "the response contains U+FFFD: a character was lost",
     "tag_in_response": "the response contains <image>, <video>, <audio> or a special token, which verl would read",
     "too_long": "more than --max-length tokens, or --max-characters where no model was given",
 }
@@ -118,13 +120,14 @@ def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, lis
     if len(conversation.images) != 1:
         raise Dropped("image_count", f"{len(conversation.images)} images")
     question, target = (turn.text for turn in conversation.turns)
-    placed = place_images(question, 1)
+    placed = place_images(question.replace(LOST, ""), 1)
     if placed is None:
         raise Dropped("more_placeholders_than_images", question)
     if not placed.question:
         raise Dropped("question_empty")
     # That an image had no placeholder is how this dataset is written and no news.
     repairs = [Repair(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
+    repairs += [Repair("unreadable_characters_removed")] * (LOST in question)
     response, answer, stripped = _response(target, question)
     repairs += [Repair("final_answer_removed")] * stripped
     name = conversation.images[0]
@@ -143,6 +146,8 @@ def _response(target: str, question: str) -> tuple[str, str, bool]:
     response = f"<think>{rationale}</think>\n<answer>{answer}</answer>"
     if not has_format(response, prompt_opens_think=False):
         raise Dropped("tags", target[-80:])
+    if LOST in response:
+        raise Dropped("unreadable_characters", response[max(0, response.index(LOST) - 20) :])
     found = _SPECIAL.search(response) or next((tag for tag in (IMAGE, *OTHER_MEDIA) if tag in response), None)
     if found:
         raise Dropped("tag_in_response", str(found if isinstance(found, str) else found.group()))

@@ -25,8 +25,7 @@ from data_prep.lengths import PromptMeter
 from data_prep.prompts import Placed, place_images
 from data_prep.report import Dropped, Entry, Repair
 from data_prep.schema import Row
-
-_LOST = "\ufffd"
+from data_prep.sources.characters import LOST
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ def _convert(example: Example, rules: Rules) -> tuple[Row, list[Repair]]:
 
 def _place(example: Example) -> tuple[Placed, list[Repair]]:
     """The prompt, and what had to be changed in the question."""
-    question = example.question.replace(_LOST, "")
-    repairs = [Repair("unreadable_characters_removed")] if _LOST in example.question else []
+    question = example.question.replace(LOST, "")
+    repairs = [Repair("unreadable_characters_removed")] if LOST in example.question else []
     placed = place_images(question, len(example.images))
     if placed is None:
         raise Dropped("more_placeholders_than_images", f"{len(example.images)} images: {question}")

@@ -35,8 +35,8 @@ SHORTEST_SIDE = 28
 MOST_PIXELS = 89_478_485
 """Pillow's own limit, from which on it warns of a decompression bomb."""
 _THUMBNAIL = (64, 64)
-CANNOT_DECODE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-"""What Pillow's decoders raise on damaged files."""
+CANNOT_DECODE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error, zlib.error)
+"""What Pillow's decoders raise on damaged files; RuntimeError is AVIF's."""
 
 
 @dataclass(frozen=True)

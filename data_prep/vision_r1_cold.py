@@ -62,7 +62,7 @@ The set is two JSON files without images (63,019 and 197,975 rows). The images a
 in parts: put them together with cat) and of HuanjinYao/Mulberry-SFT (a tar); folders, zips and tars can be given as
 they are. The prompt carries the instruction of the RL files. "Final Answer:" is taken out of the answers. Left out are
 rows without exactly one rationale and one answer in their tags, without their image, that go in circles, that change
-to Chinese on the way, or that are too long. Licence: CC-BY-NC-SA-4.0, not for commercial use.
+to Chinese on the way, that lost a character, or that are too long. Licence: CC-BY-NC-SA-4.0, not for commercial use.
 
 It contains ChartQA, AI2D and GeoQA images: run data_prep.mix with --benchmark on the result.
 """

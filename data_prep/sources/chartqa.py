@@ -23,6 +23,7 @@ from pathlib import Path
 from data_prep.errors import InputError
 from data_prep.examples import Example, Reader, SourceImage
 from data_prep.schema import IMAGE
+from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
 from data_prep.sources.locate import shards
 from data_prep.sources.tables import Columns, Table, images_in, text_in, texts_in
@@ -88,11 +89,11 @@ class _Question:
         keys = {"imgname", "query", "label"}
         if not isinstance(entries, list) or not all(isinstance(e, dict) and keys <= e.keys() for e in entries):
             raise ValueError(f"no list of objects with {', '.join(sorted(keys))}")
-        return [cls(str(e["imgname"]), str(e["query"]), _labels(e["label"])) for e in entries]
+        return [cls(writable(e["imgname"]), writable(e["query"]), _labels(e["label"])) for e in entries]
 
 
 def _labels(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+    return tuple(map(writable, value)) if isinstance(value, list) else (writable(value),)
 
 
 class OriginalReader:

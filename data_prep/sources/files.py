@@ -15,7 +15,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,11 @@ WHOLE = 64 * 2**20
 """Files up to this size are hashed completely."""
 HEAD, TAIL = 2**20, 16 * 2**20
 """Of larger ones only the two ends are: a zip ends with its members' checksums, a parquet file with its layout."""
+_CANNOT_UNPACK = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+"""What a damaged member of a zip raises. RuntimeError: it is marked as encrypted, or as packed in a way that Python
+does not know."""
+_NOT_THE_DISK = (None, errno.EINVAL)
+"""Numbers of the system's errors that a damaged member raises: bz2 gives none, a place before the file is invalid."""
 
 
 class Files(Protocol):
@@ -76,7 +83,7 @@ class ZipFiles:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, NotImplementedError) as error:
             raise InputError(f"{path}: no complete zip file ({error}); download it again") from error
         self._names = frozenset(self._zip.namelist())
 
@@ -90,8 +97,12 @@ class ZipFiles:
             return None
         try:
             return self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError):
+        except _CANNOT_UNPACK:
             return b""  # one damaged member costs one row, which the check of its image drops
+        except OSError as error:
+            if error.errno not in _NOT_THE_DISK:
+                raise
+            return b""
 
 
 def open_files(path: Path) -> Files:

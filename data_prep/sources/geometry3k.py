@@ -25,6 +25,7 @@ from pathlib import Path
 from data_prep.errors import InputError
 from data_prep.examples import Example, Reader, SourceImage
 from data_prep.schema import IMAGE
+from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
 from data_prep.sources.locate import shards
 from data_prep.sources.tables import Columns, Table, images_in, text_in, texts_in
@@ -62,15 +63,15 @@ class _Problem:
         wrong = [key for key, kind in kinds.items() if not isinstance(data.get(key), kind)]
         if wrong:
             raise ValueError(f"without a proper {', '.join(wrong)}")
-        choices, values = tuple(map(str, data["choices"])), data["precise_value"]
+        choices, values = tuple(map(writable, data["choices"])), data["precise_value"]
         are_numbers = len(values) == len(choices) and all(isinstance(value, int | float) for value in values)
         goals = data.get("problem_type_goal")
         return cls(
-            text=data["annotat_text"],
+            text=writable(data["annotat_text"]),
             choices=choices,
-            letter=data["answer"],
+            letter=writable(data["answer"]),
             precise_values=tuple(map(float, values)) if are_numbers else (),
-            goal=str(goals[0]) if isinstance(goals, list) and goals else "",
+            goal=writable(goals[0]) if isinstance(goals, list) and goals else "",
         )
 
     @property

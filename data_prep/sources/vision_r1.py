@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
+from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
 from data_prep.sources.tar import TarFiles
 
@@ -125,13 +126,13 @@ def _conversation(record: object, index: int, origin: str, read: int, path: Path
     if not isinstance(record, dict) or not isinstance(record.get("conversations"), list):
         raise InputError(f"{path}: row {index} has no list 'conversations'; this is not Vision-R1-cold")
     turns = tuple(
-        Turn(ROLES.get(str(turn.get("from")), str(turn.get("from"))), str(turn.get("value") or ""))
+        Turn(ROLES.get(str(turn.get("from")), writable(turn.get("from"))), writable(turn.get("value") or ""))
         for turn in record["conversations"]
     )
     # One file says "image" and the other "images", and both mean a single path.
     given = record.get("image") or record.get("images") or []
-    images = tuple(map(str, [given] if isinstance(given, str) else given))
-    name = str(record.get("id", index))
+    images = tuple(map(writable, [given] if isinstance(given, str) else given))
+    name = writable(record.get("id", index))
     return Conversation(index, f"{origin}-{name}", origin, turns, images, read)
 
 
