@@ -52,7 +52,10 @@ REPAIRS: dict[str, str] = {
 
 REPEATED_WORDS = 10
 REPEATED_TIMES = 4
-_FINAL_ANSWER = re.compile(r"^[\s*#]*final\s+answer[\s*]*[:：]\**\s*", re.IGNORECASE)
+_FINAL_ANSWER = re.compile(
+    r"(?:[\s*#]*[\s#])?(?P<opening>\**)final\s+answer\s*(?P<closing>\**)\s*[:：](?P<behind>\**(?!\S))?\s*",
+    re.IGNORECASE,
+)
 _PARTS = re.compile(r"\s*<think>(.*?)</think>\s*<answer>(.*?)</answer>\s*", re.DOTALL)
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
@@ -142,7 +145,7 @@ def _response(target: str, question: str) -> tuple[str, str, bool]:
     if not parts:
         raise Dropped("tags", target[-80:])
     rationale, said = (part.strip() for part in parts.groups())
-    answer = _FINAL_ANSWER.sub("", said)
+    answer = without_final_answer(said)
     response = f"<think>{rationale}</think>\n<answer>{answer}</answer>"
     if not has_format(response, prompt_opens_think=False):
         raise Dropped("tags", target[-80:])
@@ -158,6 +161,23 @@ def _response(target: str, question: str) -> tuple[str, str, bool]:
     if repeated:
         raise Dropped("repeated_words", repeated)
     return response, answer, answer != said
+
+
+def without_final_answer(said: str) -> str:
+    """An answer without 'Final Answer:', however often that stands before it, and without the end of its bold print."""
+    while prefix := _FINAL_ANSWER.match(said):
+        said = said[prefix.end() :]
+        if prefix["opening"] and not prefix["closing"] and not prefix["behind"]:
+            said = _without_closing(said, prefix["opening"])
+    return said
+
+
+def _without_closing(said: str, stars: str) -> str:
+    """What follows on opening stars, without those that close them: directly, or at the end."""
+    if said.startswith(stars):
+        return said[len(stars) :].lstrip()
+    inside, _, behind = said.rpartition(stars)
+    return said if behind.strip(" .") else f"{inside.rstrip()}{behind}"
 
 
 def repetition(text: str) -> str:
