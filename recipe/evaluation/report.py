@@ -24,9 +24,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ from recipe.evaluation.bootstrap import DRAWS, Interval, Paired, compare
 from recipe.evaluation.scores import COLUMNS, Scored, Summary, macro, read_scores, summarise
 
 MISSING = "-"
+RUNNING_SERVER = "a running server"
+"""Stands for vLLM's version where ``--endpoint`` named a server. Its address is no part of how a model was asked."""
 TITLES = {"verifier": "our verifier", "lmms_eval": "lmms-eval's rules"}
 
 
@@ -54,6 +57,14 @@ class Evaluation:
         return [summarise(BENCHMARKS[name], scored) for name, scored in self.scores.items()]
 
 
+def read_basis(folder: Path) -> dict[str, Any]:
+    """What ``basis.json`` in a folder says. Older ones have the server's address, which is left out."""
+    basis: dict[str, Any] = json.loads((folder / "basis.json").read_text(encoding="utf-8"))
+    if str(basis["asked"].get("vllm")).startswith(("http://", "https://")):
+        basis["asked"]["vllm"] = RUNNING_SERVER
+    return basis
+
+
 def read_evaluation(folder: Path) -> Evaluation:
     """Read a folder of ``examples/evaluate.sh``.
 
@@ -64,7 +75,7 @@ def read_evaluation(folder: Path) -> Evaluation:
         raise FileNotFoundError(
             f"{folder} is no evaluation; make it with: bash examples/evaluate.sh MODEL --out {folder}"
         )
-    basis = json.loads((folder / "basis.json").read_text(encoding="utf-8"))
+    basis = read_basis(folder)
     scores = {name: read_scores(folder / name) for name in BENCHMARKS if (folder / name / "scores.jsonl").is_file()}
     if not scores:
         raise FileNotFoundError(f"{folder}: no benchmark is finished; run the same examples/evaluate.sh again")
@@ -133,15 +144,20 @@ def paired_scores(before: Sequence[Scored], after: Sequence[Scored], column: str
     return Paired(values[0], values[1], [one.cluster for one in before])
 
 
+def differing_settings(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Names of the settings in which two evaluations differ."""
+    return sorted(key for key in {**before, **after} if before.get(key) != after.get(key))
+
+
 def compare_evaluations(before: Evaluation, after: Evaluation, column: str) -> dict[str, Interval]:
     """Differences by benchmark that both models have; ``macro`` too where these are all six.
 
     Raises:
         ValueError: The models were asked differently, or have no benchmark in common.
     """
-    if before.asked != after.asked:
-        keys = sorted(key for key in before.asked | after.asked if before.asked.get(key) != after.asked.get(key))
-        raise ValueError(f"the two models were asked differently ({', '.join(keys)}); evaluate both the same way")
+    different = differing_settings(before.asked, after.asked)
+    if different:
+        raise ValueError(f"the two models were asked differently ({', '.join(different)}); evaluate both the same way")
     names = [name for name in before.scores if name in after.scores]
     if not names:
         raise ValueError("the two evaluations have no benchmark in common")

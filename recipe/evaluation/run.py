@@ -37,7 +37,15 @@ from pathlib import Path
 
 from recipe.cold_start.evaluate import identity
 from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, Benchmark, find_benchmarks, locate
-from recipe.evaluation.report import as_json, describe, describe_difference, read_evaluation
+from recipe.evaluation.report import (
+    RUNNING_SERVER,
+    as_json,
+    describe,
+    describe_difference,
+    differing_settings,
+    read_basis,
+    read_evaluation,
+)
 from recipe.evaluation.scores import score_benchmark, summarise
 from recipe.evaluation.server import SERVED_AS, Serving, command, served
 
@@ -69,7 +77,7 @@ def write_basis(out: Path, model: str, asked: Mapping[str, object]) -> None:
     basis = {"model": model, "weights": identity(model), "asked": dict(asked)}
     path = out / "basis.json"
     if path.is_file():
-        old = json.loads(path.read_text(encoding="utf-8"))
+        old = read_basis(out)
         changed = [key for key in ("weights", "asked") if old[key] != json.loads(json.dumps(basis[key]))]
         if changed:
             raise ValueError(f"--out {out}: made with other {' and '.join(changed)}; choose another folder")
@@ -81,11 +89,38 @@ def asked_of(options: argparse.Namespace) -> dict[str, object]:
     """The settings that decide which questions are asked and how they are answered."""
     return {
         "lmms_eval": LMMS_EVAL,
-        "vllm": vllm_version() if options.endpoint is None else options.endpoint,
+        "vllm": vllm_version() if options.endpoint is None else RUNNING_SERVER,
         "max_tokens": options.max_tokens,
         "limit": options.limit,
         "temperature": 0,
     }
+
+
+def check_against(options: argparse.Namespace, benchmarks: Sequence[Benchmark]) -> None:
+    """Make sure, before anything is asked, that the answers can be compared with those of ``--against``.
+
+    Raises:
+        FileNotFoundError: There is no evaluation.
+        ValueError: Its questions or settings are others.
+    """
+    try:
+        before = read_evaluation(options.against)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"--against {error}") from error
+    asked = asked_of(options)
+    different = differing_settings(before.asked, asked)
+    if different:
+        there, here = ({key: settings.get(key) for key in different} for settings in (before.asked, asked))
+        raise ValueError(
+            f"--against {options.against}: that model was asked with {there}, this one would be with {here}; "
+            "use the same settings here, or evaluate that model again into another folder"
+        )
+    done = [name for name in BENCHMARKS if (options.out / name / "scores.jsonl").is_file()]
+    if not before.scores.keys() & {*done, *(benchmark.name for benchmark in benchmarks)}:
+        raise ValueError(
+            f"--against {options.against}: it has only {', '.join(before.scores)}; add one of these to --benchmarks, "
+            "or evaluate that model on those given here"
+        )
 
 
 def ask(benchmarks: Sequence[Benchmark], endpoint: str, options: argparse.Namespace, tokens: Sequence[int]) -> None:
@@ -121,11 +156,19 @@ def environment(options: argparse.Namespace) -> dict[str, str]:
     return {**found, "HF_HUB_OFFLINE": "1"} if options.datasets else found
 
 
+def check(options: argparse.Namespace) -> list[Benchmark]:
+    """The benchmarks to ask. What is missing shows here, before a model is loaded."""
+    benchmarks = find_benchmarks(options.benchmarks)
+    for benchmark in benchmarks:
+        locate(benchmark, options.datasets)
+    if options.against is not None:
+        check_against(options, benchmarks)
+    return benchmarks
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Ask, judge and report."""
-    benchmarks = find_benchmarks(options.benchmarks)
-    for benchmark in benchmarks:  # what is missing should show before a model is loaded
-        locate(benchmark, options.datasets)
+    benchmarks = check(options)
     write_basis(options.out, options.model, asked_of(options))
     # lmms_eval.json is the last file that lmms_run writes.
     left = [benchmark for benchmark in benchmarks if not (options.out / benchmark.name / "lmms_eval.json").is_file()]
@@ -157,14 +200,16 @@ def describe_plan(options: argparse.Namespace) -> str:
 
 
 def report(out: Path, against: Path | None) -> None:
-    """Write ``report.md`` and ``report.json``, and print the former."""
+    """Write ``report.md`` and ``report.json``, and print the former; then the same with the difference."""
     evaluation = read_evaluation(out)
     text = describe(evaluation)
-    if against is not None:
-        text += "\n" + describe_difference(read_evaluation(against), evaluation)
     (out / "report.md").write_text(text, encoding="utf-8")
     (out / "report.json").write_text(json.dumps(as_json(evaluation), indent=2) + "\n", encoding="utf-8")
     print(f"\n{text}")
+    if against is not None:
+        difference = describe_difference(read_evaluation(against), evaluation)
+        (out / "report.md").write_text(f"{text}\n{difference}", encoding="utf-8")
+        print(difference)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -194,6 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if options.dry_run:
+            check(options)
             print(f"{describe_plan(options)}\nThe command is valid.")
         else:
             evaluate(options)

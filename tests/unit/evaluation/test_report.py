@@ -19,6 +19,7 @@ import pytest
 
 from recipe.evaluation.benchmarks import BENCHMARKS
 from recipe.evaluation.report import compare_evaluations, main, percent, read_evaluation
+from recipe.evaluation.run import main as run
 from recipe.evaluation.run import report, write_basis
 from recipe.evaluation.scores import Summary, macro, read_scores, score_benchmark, summarise
 from recipe.evaluation.tiny_sets import ROWS
@@ -34,9 +35,9 @@ RIGHT = {
 ASKED = {"max_tokens": 32, "limit": None}
 
 
-def evaluation(folder, wrong=(), asked=ASKED, names=tuple(BENCHMARKS)):
+def evaluation(folder, wrong=(), asked=ASKED, names=tuple(BENCHMARKS), model=None):
     """Write what ``lmms_run`` leaves for a model that is wrong on the first question of some benchmarks."""
-    write_basis(folder, str(folder), asked)
+    write_basis(folder, model or str(folder), asked)
     for name in names:
         (folder / name).mkdir()
         lines = []
@@ -49,7 +50,18 @@ def evaluation(folder, wrong=(), asked=ASKED, names=tuple(BENCHMARKS)):
             lines.append(json.dumps({"doc_id": place, "doc": doc, "response": response, **scores}) + "\n")
         (folder / name / "samples.jsonl").write_text("".join(lines))
         score_benchmark(BENCHMARKS[name], folder / name)
+        (folder / name / "lmms_eval.json").touch()
     return folder
+
+
+def served_at(address, **changes):
+    """The settings of an evaluation by a running server, as they were recorded when its address was among them."""
+    return {"lmms_eval": "0.7.3", "vllm": address, "max_tokens": 32, "limit": None, "temperature": 0, **changes}
+
+
+def arguments(out, against, *more):
+    given = ["m", "--out", out, "--against", against, "--endpoint", "http://h2:8001/v1", "--max-tokens", 32, *more]
+    return [str(argument) for argument in [*given, "--lmms-python", "nowhere"]]
 
 
 def test_shares_by_hand(tmp_path):
@@ -99,6 +111,49 @@ def test_models_that_were_asked_differently_are_not_compared(tmp_path):
     shorter.scores["mmmu"].pop()
     with pytest.raises(ValueError, match="mmmu: 3 and 2 questions"):
         compare_evaluations(one, shorter, "verifier")
+
+
+def test_the_address_of_a_server_is_no_setting(tmp_path, capsys):
+    """Of two evaluations, and of one that goes on: everything was asked, so that this one only compares."""
+    before = evaluation(tmp_path / "before", asked=served_at("http://h1:8000/v1"))
+    after = evaluation(tmp_path / "after", asked=served_at("https://h3/v1"), model="m")
+    assert run(arguments(after, before)) == 0, capsys.readouterr().err
+    assert "macro average" in (after / "report.md").read_text()
+    assert "://" not in (after / "basis.json").read_text()
+    assert run(arguments(after, before)) == 0
+    own = evaluation(tmp_path / "own", asked=served_at("0.28.0"))
+    assert run(arguments(after, own)) == 2
+    assert "'0.28.0'" in capsys.readouterr().err
+
+
+def test_a_comparison_that_cannot_be_is_refused_before_anything_is_asked(tmp_path, capsys):
+    out = tmp_path / "out"
+    longer = evaluation(tmp_path / "longer", asked=served_at("http://h1:8000/v1", max_tokens=64))
+    other = evaluation(tmp_path / "other", asked=served_at("http://h1:8000/v1"), names=["mmmu"])
+    unfinished = evaluation(tmp_path / "unfinished", asked=served_at("http://h1:8000/v1"), names=[])
+    cases = {
+        tmp_path / "nowhere": "nowhere is no evaluation; make it with: bash examples/evaluate.sh MODEL --out",
+        unfinished: "no benchmark is finished; run the same examples/evaluate.sh again",
+        longer: "with {'max_tokens': 64}, this one would be with {'max_tokens': 32}; use the same settings here",
+        other: "it has only mmmu; add one of these to --benchmarks",
+    }
+    for against, text in cases.items():
+        for more in ([], ["--dry-run"]):
+            assert run(arguments(out, against, "--benchmarks", "mathvista", *more)) == 2
+            error = capsys.readouterr().err
+            assert error.startswith(f"--against {against}") and text in error
+    assert not out.exists()
+
+
+def test_a_comparison_that_fails_leaves_the_report(tmp_path, capsys):
+    before = evaluation(tmp_path / "before")
+    after = evaluation(tmp_path / "after")
+    scores = after / "mmmu" / "scores.jsonl"
+    scores.write_text("".join(scores.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(ValueError, match="mmmu: 3 and 2 questions"):
+        report(after, before)
+    assert (after / "report.md").read_text() in capsys.readouterr().out
+    assert json.loads((after / "report.json").read_text())["benchmarks"]["mmmu"]["questions"] == 2
 
 
 def test_a_folder_of_another_model_or_other_settings_is_refused(tmp_path):
