@@ -21,14 +21,14 @@ part of the result.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from recipe.care.config import CareConfig
-from recipe.care.errors import CareError
+from verl_ext.invalid import INVALID, reason
 from verl_ext.validation import dynamic_sampling
 
 
@@ -51,11 +51,68 @@ def compose(overrides: Sequence[str], *, trainer: str = "ppo_trainer", resolve: 
 
 
 def validate(config: DictConfig) -> None:
-    """Verl's start-up validation, which the plugin extends when the estimator is ``care``."""
+    """Verl's start-up validation, which the plugin extends when the estimator is ``care``, and what verl checks later.
+
+    Raises:
+        ValueError: A setting cannot work; also other types of ``INVALID``.
+    """
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
     from verl.utils.config import validate_config
 
+    check_numbers(config)
+    _check_estimator(str(config.algorithm.adv_estimator))
+    _check_rollout_gpus(config)
     validate_config(config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
+
+
+def check_numbers(config: DictConfig) -> None:
+    """Refuse what a trainer would stumble over when it first calculates with it."""
+    for key in ("nnodes", "n_gpus_per_node"):
+        value = config.trainer[key]
+        if type(value) is not int or value < 1:
+            raise ValueError(f"trainer.{key}={value!r}: must be a whole number, 1 or more.")
+    steps = config.trainer.total_training_steps
+    if steps is not None and type(steps) is not int:
+        raise ValueError(
+            f"trainer.total_training_steps={steps!r}: must be a whole number, or null to train for "
+            "trainer.total_epochs epochs."
+        )
+
+
+def _check_estimator(name: str) -> None:
+    """Verl looks the estimator up only in the first step."""
+    from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
+
+    if name in ADV_ESTIMATOR_REGISTRY:
+        return
+    remedy = f"set it to one of {', '.join(sorted(ADV_ESTIMATOR_REGISTRY))}"
+    if name == "care":
+        remedy = (
+            "the plugin is not loaded here. Install the package (pip install -e .), unset "
+            f"VERL_USE_EXTERNAL_PLUGINS=none, or {remedy}"
+        )
+    raise ValueError(f"algorithm.adv_estimator={name}: unknown advantage estimator; {remedy}.")
+
+
+def _check_rollout_gpus(config: DictConfig) -> None:
+    """Engines take equal parts of the GPUs that they share with the trainer; what is over would be in none."""
+    rollout, trainer = config.actor_rollout_ref.rollout, config.trainer
+    # Separate rollouts have GPUs of their own; with prefill and decoding apart an engine's size is another one.
+    if trainer.v1.trainer_mode == "separate_async" or rollout.get("disaggregation", {}).get("enabled", False):
+        return
+    keys = [f"actor_rollout_ref.rollout.{kind}_parallel_size" for kind in ("tensor_model", "pipeline_model", "data")]
+    sizes = {key: OmegaConf.select(config, key) for key in keys}
+    for key, size in sizes.items():
+        if type(size) is not int or size < 1:
+            raise ValueError(f"{key}={size!r}: must be a whole number, 1 or more.")
+    gpus, engine = trainer.nnodes * trainer.n_gpus_per_node, math.prod(sizes.values())
+    if gpus % engine:
+        named = ", ".join(f"{key}={size}" for key, size in sizes.items() if size > 1)
+        raise ValueError(
+            f"{named}: an engine of {engine} GPUs does not divide the {gpus} of trainer.nnodes={trainer.nnodes} x "
+            f"trainer.n_gpus_per_node={trainer.n_gpus_per_node}. Lower it to a divisor (ROLLOUT_TP of the scripts), or "
+            "change the GPUs (NGPUS_PER_NODE)."
+        )
 
 
 def summary(config: DictConfig) -> str:
@@ -83,23 +140,44 @@ def summary(config: DictConfig) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m verl_ext.dry_run", description=__doc__)
+def dry_run(
+    arguments: Sequence[str] | None,
+    parser: argparse.ArgumentParser,
+    trainer: str,
+    check: Callable[[DictConfig], None],
+    describe: Callable[[DictConfig], str],
+) -> int:
+    """Compose, check and describe the configuration of a command line; returns the exit status.
+
+    Args:
+        arguments: The command line; by default this process's.
+        parser: For its ``--help``.
+        trainer: As for ``compose``.
+        check: Raises one of ``INVALID`` over a configuration that cannot work.
+        describe: What to print of a valid one.
+    """
     parser.add_argument("--show", metavar="KEY", help="also print this part of the resolved configuration, as YAML")
     options, overrides = parser.parse_known_args(arguments)
     try:
-        config = compose(overrides)
-        validate(config)
-    except (CareError, OmegaConfBaseException, ValueError, AssertionError) as error:
-        print(f"invalid: {error}", file=sys.stderr)
+        config = compose(overrides, trainer=trainer)
+        check(config)
+    except INVALID as error:
+        print(f"invalid: {reason(error, lambda: compose([], trainer=trainer, resolve=False))}", file=sys.stderr)
         return 2
-    print(summary(config))
+    print(describe(config))
     if options.show:
         shown = OmegaConf.select(config, options.show, throw_on_missing=True)
         print(OmegaConf.to_yaml(shown) if OmegaConf.is_config(shown) else shown)
     print("The configuration is valid.")
     return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m verl_ext.dry_run", usage="%(prog)s [-h] [--show KEY] [OVERRIDE ...]", description=__doc__
+    )
+    return dry_run(arguments, parser, "ppo_trainer", validate, summary)
 
 
 if __name__ == "__main__":

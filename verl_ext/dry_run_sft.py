@@ -13,18 +13,19 @@
 # limitations under the License.
 """``python -m verl_ext.dry_run_sft OVERRIDES...``: resolve and validate an SFT command without running it.
 
-Takes the overrides of ``python -m verl.trainer.sft_trainer``. Needs no GPU, model or data.
+Takes the overrides of ``python -m verl.trainer.sft_trainer``. Needs no GPU, model or data. With
+``--show KEY`` it prints a part of the result.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from verl_ext.dry_run import compose
+from verl_ext.dry_run import check_numbers, dry_run
 
 
 def validate(config: DictConfig) -> None:
@@ -35,6 +36,7 @@ def validate(config: DictConfig) -> None:
     """
     from verl.utils.config import omega_conf_to_dataclass
 
+    check_numbers(config)
     # Not the model's: that one opens the model.
     for part in ("engine", "optim", "checkpoint", "profiler"):
         omega_conf_to_dataclass(config[part])
@@ -75,16 +77,10 @@ def summary(config: DictConfig) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    overrides = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        config = compose(overrides, trainer="sft_trainer_engine")
-        validate(config)
-    except (OmegaConfBaseException, ValueError, AssertionError) as error:
-        print(f"invalid: {error}", file=sys.stderr)
-        return 2
-    print(summary(config))
-    print("The configuration is valid.")
-    return 0
+    parser = argparse.ArgumentParser(
+        prog="python -m verl_ext.dry_run_sft", usage="%(prog)s [-h] [--show KEY] [OVERRIDE ...]", description=__doc__
+    )
+    return dry_run(arguments, parser, "sft_trainer_engine", validate, summary)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import sys
 import pytest
 
 from recipe.care.errors import CareConfigError
+from verl_ext import dry_run_sft
 from verl_ext.dry_run import compose, main, validate
 from verl_ext.validation import dynamic_sampling, validate_run
 
@@ -123,14 +124,80 @@ def test_dynamic_sampling_may_be_left_empty():
 
 
 def test_dry_run_reports_and_sets_the_exit_status(capsys):
-    micro = [
-        "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=1",
-        "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=1",
-    ]
-    assert main([*BASE, *micro]) == 0
+    assert main([*BASE, *MICRO]) == 0
     assert "The configuration is valid." in capsys.readouterr().out
-    assert main([*BASE, *micro, "+algorithm.care.k=0"]) == 2
+    assert main([*BASE, *MICRO, "+algorithm.care.k=0"]) == 2
     assert "algorithm.care.k=0" in capsys.readouterr().err
+
+
+MICRO = [
+    "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=1",
+    "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=1",
+]
+TENSOR_PARALLEL = "actor_rollout_ref.rollout.tensor_model_parallel_size"
+CANNOT_RUN = {
+    # verl itself would stop over these in its first step, over the numbers while it starts.
+    "algorithm.adv_estimator=crae": ("algorithm.adv_estimator=crae", "set it to one of care, gae,", "grpo,"),
+    f"{TENSOR_PARALLEL}=3": (f"{TENSOR_PARALLEL}=3", "trainer.n_gpus_per_node=8", "ROLLOUT_TP"),
+    f"{TENSOR_PARALLEL}=16": (f"{TENSOR_PARALLEL}=16", "does not divide the 8"),
+    f"{TENSOR_PARALLEL}=0": (f"{TENSOR_PARALLEL}=0", "1 or more"),
+    "trainer.total_training_steps=abc": ("trainer.total_training_steps='abc'", "whole number, or null"),
+    "trainer.total_training_steps=2.5": ("trainer.total_training_steps=2.5", "whole number, or null"),
+    "trainer.nnodes=many": ("trainer.nnodes='many'", "whole number"),
+    # Hydra's.
+    "algorithm.care.k=3": ("Could not override 'algorithm.care.k'", "begin with a plus: +algorithm.care.k=3"),
+    "trainer.nnods=3": ("Could not override 'trainer.nnods'", "Did you mean trainer.nnodes?"),
+    "data.train_files=/lr=1e-6/a": ("data.train_files=/lr=1e-6/a", "needs quotes", "'key=\"a=b\"'"),
+    "nonsense": ("nonsense", "Write key=value"),
+    "--config-path=..": ("--config-path=..", "options of Hydra"),
+    "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=null": ("actor_rollout_ref.actor: [actor] Please set",),
+    "actor_rollout_ref.actor.ppo_mini_batch_size=abc": ("a setting is of the wrong type",),
+}
+
+
+@pytest.mark.parametrize("override", CANNOT_RUN)
+def test_what_cannot_run_is_invalid_on_one_line(override, capsys):
+    assert main(["algorithm.adv_estimator=grpo", *MICRO, override]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("invalid: ")
+    for part in CANNOT_RUN[override]:
+        assert part in line
+
+
+def test_engines_apart_from_the_trainer_may_have_any_size(capsys):
+    overrides = ["algorithm.adv_estimator=grpo", *MICRO, f"{TENSOR_PARALLEL}=3"]
+    assert main([*overrides, "trainer.v1.trainer_mode=separate_async"]) == 0
+    six = ["trainer.n_gpus_per_node=6", "data.train_batch_size=1536"]
+    assert main([*overrides, *six, "trainer.total_training_steps=7"]) == 0
+
+
+def test_without_the_plugin_the_estimator_is_unknown_for_that_reason(monkeypatch):
+    from verl.trainer.ppo import core_algos
+
+    monkeypatch.delitem(core_algos.ADV_ESTIMATOR_REGISTRY, "care")
+    with pytest.raises(ValueError, match=r"algorithm.adv_estimator=care: .* plugin is not loaded"):
+        validate(compose([*BASE, *MICRO]))
+
+
+@pytest.mark.parametrize(
+    ("override", "part"),
+    [
+        ("trainer.total_epoch=3", "Did you mean trainer.total_epochs?"),
+        ("trainer.total_training_steps=1.5", "trainer.total_training_steps=1.5: must be a whole number"),
+        ("--config-path=..", "options of Hydra"),
+        ("data.truncation=right", "data.truncation=right: a row cut short"),
+    ],
+)
+def test_sft_settings_that_cannot_run_are_invalid_on_one_line(override, part, capsys):
+    assert dry_run_sft.main([override]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("invalid: ") and part in line
+
+
+def test_the_dry_run_of_the_cold_start_has_a_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        dry_run_sft.main(["--help"])
+    assert stop.value.code == 0 and "verl_ext.dry_run_sft" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
