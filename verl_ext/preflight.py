@@ -52,20 +52,60 @@ def missing_model(model: str) -> list[str]:
     except (LocalEntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return [
-            f"the model {model} is neither in the local cache nor reachable at the hub ({reason}). On a machine that "
-            f"reaches it: hf download {model}; then set MODEL_PATH to the folder."
+            f"the model {model}: there is no such folder here, and as a hub id it is neither in the local cache nor "
+            f"reachable ({reason}). Set MODEL_PATH to a folder; one from the hub comes with `hf download {model}` on a "
+            "machine that reaches it."
         ]
     return []
 
 
 def missing_data(files: Sequence[str]) -> list[str]:
-    """Which data files are not there."""
-    return [
-        f"{file} does not exist. Set TRAIN_FILES and VAL_FILES to parquet files in verl's format; docs/data.md says "
-        "how to make them."
-        for file in files
-        if not Path(file).expanduser().is_file()
-    ]
+    """Which data files are not there, or hold nothing.
+
+    Args:
+        files: As given to verl: one file each, or a list of them, ``[a.parquet,b.parquet]``.
+    """
+    problems = []
+    for file in (one for given in files for one in _listed(given)):
+        # Elsewhere (hdfs://): verl fetches it.
+        wrong = None if "://" in file else _wrong_with(Path(file).expanduser())
+        if wrong is not None:
+            problems.append(
+                f"{file} {wrong}. Set TRAIN_FILES and VAL_FILES to parquet files in verl's format; docs/data.md says "
+                "how to make them."
+            )
+    return problems
+
+
+def _listed(given: str) -> list[str]:
+    """The files of a value, read as verl's command line reads it."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    if not given.startswith("["):
+        return [given]
+    try:
+        value = OverridesParser.create().parse_override(f"files={given}").value()
+    except HydraException:
+        return [given]
+    return [str(one) for one in value]
+
+
+def _wrong_with(file: Path) -> str | None:
+    import pyarrow
+    import pyarrow.parquet
+
+    if not file.is_file():
+        return "does not exist"
+    if file.stat().st_size == 0:
+        return "is empty"
+    if file.suffix != ".parquet":
+        return None
+    try:
+        rows = pyarrow.parquet.read_metadata(file).num_rows
+    except (pyarrow.ArrowException, OSError) as error:
+        return f"is no parquet file ({' '.join(str(error).split())})"
+    return None if rows else "has no rows"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m verl_ext.preflight", description=__doc__)
     parser.add_argument("--gpus", type=int, required=True, help="GPUs wanted on this node")
     parser.add_argument("--model", required=True, help="model folder or hub id")
-    parser.add_argument("--data", nargs="+", required=True, help="parquet files")
+    parser.add_argument("--data", nargs="+", required=True, help="parquet files, or lists: [a.parquet,b.parquet]")
     options = parser.parse_args(arguments)
     problems = [*missing_gpus(options.gpus), *missing_model(options.model), *missing_data(options.data)]
     for problem in problems:

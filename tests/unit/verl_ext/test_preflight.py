@@ -1,0 +1,79 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a GPU run needs: data files that hold something, and a model that is there."""
+
+import pandas as pd
+import pytest
+
+from verl_ext import preflight
+from verl_ext.preflight import missing_data, missing_model
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name in ("a", "b, c"):
+        pd.DataFrame({"prompt": ["?"]}).to_parquet(tmp_path / f"{name}.parquet")
+    pd.DataFrame({"prompt": []}).to_parquet(tmp_path / "no_rows.parquet")
+    (tmp_path / "empty.parquet").touch()
+    (tmp_path / "text.parquet").write_text("not one")
+    (tmp_path / "rows.jsonl").write_text("{}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["{}/a.parquet", "{}/rows.jsonl"],
+        ["{}/b, c.parquet"],
+        ["[{}/a.parquet]"],
+        ["[{0}/a.parquet, '{0}/b, c.parquet']"],
+        ["hdfs://host/a.parquet"],
+    ],
+)
+def test_what_verl_reads_is_there(files, given):
+    assert missing_data([one.format(files) for one in given]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "complaints"),
+    [
+        ("{}/no.parquet", ["/no.parquet does not exist. Set TRAIN_FILES"]),
+        ("[{0}/a.parquet,{0}/no.parquet,{0}/empty.parquet]", ["/no.parquet does not exist", "/empty.parquet is empty"]),
+        ("{}/text.parquet", ["/text.parquet is no parquet file ("]),
+        ("{}/no_rows.parquet", ["/no_rows.parquet has no rows"]),
+        ("[{}/a.parquet", ["/a.parquet does not exist"]),
+    ],
+)
+def test_what_is_not_there_or_empty_is_named(files, given, complaints):
+    found = missing_data([given.format(files)])
+    assert len(found) == len(complaints)
+    for problem, complaint in zip(found, complaints, strict=True):
+        assert complaint in problem
+
+
+def test_a_mistyped_folder_is_not_only_called_a_hub_id(monkeypatch, tmp_path):
+    import huggingface_hub
+
+    def refuse(*_, **__):
+        raise OSError("offline")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
+    (problem,) = missing_model("runs/modle")
+    assert "runs/modle: there is no such folder here" in problem and "(offline)" in problem
+
+
+def test_all_that_is_missing_is_said_at_once(monkeypatch, capsys):
+    monkeypatch.setattr(preflight, "missing_gpus", lambda wanted: [])
+    assert preflight.main(["--gpus", "8", "--model", "/no/model", "--data", "[/no/a.parquet,/no/b.parquet]"]) == 2
+    assert capsys.readouterr().err.count("missing: /no/") == 3
