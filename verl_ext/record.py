@@ -19,6 +19,7 @@ this. A resumed run adds a line.
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import json
 import platform
@@ -68,7 +69,9 @@ def read_attempts(run: Path) -> list[Attempt]:
 
 def main(argv: Sequence[str]) -> int:
     """Command line; returns the exit status."""
-    run = Path(argv[0])
+    parser = argparse.ArgumentParser(prog="python -m verl_ext.record", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the run's folder; made if it is not there")
+    run: Path = parser.parse_args(argv).run
     run.mkdir(parents=True, exist_ok=True)
     with (run / RECORD).open("a") as file:
         file.write(json.dumps(asdict(attempt())) + "\n")

@@ -166,6 +166,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--max-tokens", type=int, default=2048, help="longest response (default: %(default)s)")
     add("--batch-size", type=int, default=64, help="questions at a time (default: %(default)s)")
     options = parser.parse_args(argv)
+    if not options.data.is_file():
+        print(f"--data {options.data}: there is no such file; docs/data.md says how one is made", file=sys.stderr)
+        return 2
     transformers_logging.disable_progress_bar()
     questions = read_asked(options.data, options.limit)
     digest = hashlib.sha256(options.data.read_bytes()).hexdigest()

@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -160,8 +161,11 @@ def fold_adapter(state: Mapping[str, torch.Tensor], scale: float) -> dict[str, t
 
 def main(argv: Sequence[str]) -> int:
     """Print where the shards are; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m recipe.release.checkpoint", description=__doc__)
+    parser.add_argument("place", type=Path, metavar="RUN_OR_CHECKPOINT", help="a run (its latest one) or global_step_N")
+    options = parser.parse_args(argv)
     try:
-        print(locate(Path(argv[0])).folder)
+        print(locate(options.place).folder)
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 2

@@ -145,10 +145,15 @@ def is_right(processor: ProcessorMixin, question: Question, response_ids: Sequen
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; see ``--help``."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    data = options.model / "data" / "train.parquet"
+    absent = next((one for one in (options.model / "model" / "config.json", data) if not one.is_file()), None)
+    if absent is not None:
+        parser.error(f"--model {options.model}: there is no {absent}. python -m recipe.tiny.prepare makes such folders")
     torch.set_num_threads(options.threads)
     model, processor = load(options.model / "model")
-    questions = read_questions(options.model / "data" / "train.parquet")[: options.prompts]
+    questions = read_questions(data)[: options.prompts]
     sampling = Sampling(temperature=1.0, max_tokens=64, seed=options.seed)
     failures = find_failures(model, processor, questions, options.samples, sampling)
     if not failures:

@@ -17,7 +17,7 @@ import json
 
 import pytest
 
-from recipe.cold_start.evaluate import evaluate, identity, read_responses, summarise
+from recipe.cold_start.evaluate import evaluate, identity, main, read_responses, summarise
 from recipe.cold_start.questions import Asked, read_asked
 
 BASIS = {"model": "m", "rows": 4}
@@ -96,3 +96,9 @@ def test_records_are_json(tmp_path):
     evaluate(lambda: Model([RIGHT]), [asked()], path, BASIS, batch_size=1)
     first, verdict = map(json.loads, path.read_text().splitlines())
     assert first == {"basis": BASIS} and verdict["response"] == RIGHT and verdict["acc"] == 1.0
+
+
+def test_a_missing_file_is_named(tmp_path, capsys):
+    arguments = ["--model", "m", "--data", str(tmp_path / "no.parquet"), "--out", str(tmp_path / "o.json")]
+    assert main(arguments) == 2
+    assert "no.parquet: there is no such file" in capsys.readouterr().err

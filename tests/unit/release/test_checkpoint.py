@@ -105,3 +105,9 @@ def test_every_way_to_name_a_checkpoint(tmp_path, inner, outer):
 def test_no_checkpoint_says_what_to_give(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
     assert "global_step_N" in capsys.readouterr().err
+
+
+def test_help_says_what_it_takes(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0 and "RUN_OR_CHECKPOINT" in capsys.readouterr().out

@@ -106,3 +106,9 @@ def test_no_mixed_group_is_said(data, base, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="raise --prompts"):
         repair_controls.main(["--model", str(tmp_path), "--prompts", "1", "--samples", "1"])
     assert torch.get_num_threads() == threads == 1
+
+
+def test_a_missing_model_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        repair_controls.main(["--model", str(tmp_path)])
+    assert stop.value.code == 2 and "recipe.tiny.prepare makes such folders" in capsys.readouterr().err

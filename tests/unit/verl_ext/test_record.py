@@ -1,0 +1,32 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a run's folder says about the code it ran with."""
+
+import pytest
+
+from verl_ext.record import main, read_attempts
+
+
+def test_each_start_is_a_line(tmp_path):
+    assert main([str(tmp_path / "run")]) == main([str(tmp_path / "run")]) == 0
+    assert len(read_attempts(tmp_path / "run")) == 2
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), ([], 2)])
+def test_an_option_is_no_folder(arguments, status, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == status and "RUN_DIR" in "".join(capsys.readouterr())
+    assert not list(tmp_path.iterdir())
