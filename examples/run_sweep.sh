@@ -24,13 +24,16 @@
 #
 # Variables: SCRIPT (examples/run_qwen2_5_vl_7b_care.sh), SEEDS (0), SWEEP_DIR (runs/sweeps), DRY_RUN (0), and those of the
 # script. Start it again to go on where it was: finished runs are skipped, the interrupted one resumes. A name stands for
-# the same run in every file, so what several tables share is run once.
+# the same run in every file, so what several tables share is run once. Other settings under a name that was used are
+# refused, be they the line's, further overrides or variables; variables that say where and on what a run goes (NNODES,
+# MICRO_TOKENS, LOGGER, ...) may change.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-die() { printf '[sweep] %s\n' "$*" >&2; exit 2; }
 say() { printf '[sweep] %s\n' "$*"; }
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Run/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+source "$ROOT/examples/lib/common.sh"
+die() { printf '[sweep] %s\n' "$*" >&2; exit 2; }
 
 FILE=${1:-}
 [[ -f $FILE ]] || die "${FILE:-no sweep file} is not a file; there are: $(cd "$ROOT" && echo examples/sweeps/*.txt)"
@@ -63,9 +66,22 @@ while read -ra words || ((${#words[@]})); do
 done < <(sed 's/#.*//' "$FILE")
 ((${#NAMES[@]})) || die "$FILE has no line with a run"
 
+# Variables that do not change what is learned, and those that are set here or part of the folder's name.
+PLACE=" NNODES NGPUS_PER_NODE RANKS ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION PARAM_OFFLOAD SAVE_FREQ TEST_FREQ LOGGER "
+PLACE+=" PYTHON VENV SKIP_SETUP DRY_RUN METHOD ALGO SEED EXPERIMENT OUT_DIR RUN_DIR LORA "
+mapfile -t KNOBS < <(grep -ohE '\$\{[A-Z][A-Z0-9_]*:-' "$SCRIPT" "$ROOT/examples/lib/lora.sh" | tr -d '${:-' | sort -u)
+
+# The script's variables that are set and that the line, a list of settings, leaves alone.
+variables_outside() {
+    local name
+    for name in "${KNOBS[@]}"; do
+        [[ -z ${!name:-} || $PLACE == *" $name "* || " $1 " == *" $name="* ]] || printf ' %s=%q' "$name" "${!name}"
+    done
+}
+
 # One run: its name, its seed, its settings, further overrides.
 run_one() {
-    local name=$1 seed=$2 settings="$3${4:+ ${*:4}}" words=() variables=() overrides=() word
+    local name=$1 seed=$2 settings="$3${4:+ ${*:4}}$(variables_outside "$3")" words=() variables=() overrides=() word
     local folder=$SWEEP_DIR/$model/$name-seed$seed
     read -ra words <<<"$3"
     for word in "${words[@]}"; do
@@ -73,7 +89,8 @@ run_one() {
     done
     if [[ $DRY_RUN != 1 ]]; then
         [[ ! -f $folder/settings || $(<"$folder/settings") == "$settings" ]] ||
-            die "$folder was started with other settings ($(<"$folder/settings")); rename the line or remove the folder"
+            die "$folder was started with other settings ($(<"$folder/settings")), not $settings; rename the line or remove the \
+folder"
         [[ ! -f $folder/finished ]] || { say "$name, seed $seed: finished before"; return; }
         mkdir -p "$folder" && printf '%s' "$settings" >"$folder/settings" || return
     fi

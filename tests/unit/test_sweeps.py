@@ -107,6 +107,24 @@ def test_other_settings_under_the_same_name_are_refused(sweep):
         assert "was started with other settings (METHOD=grpo)" in result.stderr
 
 
+def test_variables_from_outside_are_settings_too(sweep, tmp_path):
+    script = tmp_path / "run_some_model_care.sh"
+    knobs = ["LR", "MODEL_PATH", "METHOD", "OUT_DIR", "NNODES", "MICRO_TOKENS"]
+    script.write_text(SCRIPT + "".join(f"{name}=${{{name}:-x}}\n" for name in knobs))
+    first = {"MODEL_PATH": "/a b", "LR": "1e-6"}
+    assert len(_ran(sweep("one METHOD=grpo", **first))) == 1
+    assert _ran(sweep("one METHOD=grpo", **first)) == []
+    for changed in ({"MODEL_PATH": "/c"}, {"LR": "1e-5"}, {}):
+        kept = {**first, **changed} if changed else {}
+        result = sweep("one METHOD=grpo", **kept)
+        assert result.returncode == 2 and _ran(result) == []
+        assert r"was started with other settings (METHOD=grpo LR=1e-6 MODEL_PATH=/a\ b)" in result.stderr
+    # Where it runs may change, and what the line sets itself does not depend on the outside.
+    assert sweep("one METHOD=grpo", **first, NNODES="2", MICRO_TOKENS="8", METHOD="dapo").returncode == 0
+    assert len(_ran(sweep("two LR=3"))) == 1
+    assert "finished before" in sweep("two LR=3", LR="4").stdout
+
+
 def test_dry_run_looks_at_every_line_and_leaves_nothing(sweep, tmp_path):
     (tmp_path / "fail").write_text("dapo")
     result = sweep(DRY_RUN="1")
