@@ -25,17 +25,27 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$ROOT/examples/lib/common.sh"
 export VENV=${VENV:-$ROOT/.venv}
 export LMMS_VENV=${LMMS_VENV:-$ROOT/.venv-lmms}
 export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH}
+# Only what evaluates needs lmms-eval, wherever --help or --dry-run stands; what follows --vllm-args is the server's.
+asks=0
+plans=${DRY_RUN:-0}
+for argument; do
+  case $argument in
+  --vllm-args) break ;;
+  -h | --help) asks=1 ;;
+  --dry-run) plans=1 ;;
+  esac
+done
 if [[ ! -x $VENV/bin/python ]]; then
-  [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Evaluate/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
-  echo "no environment in $VENV; run examples/setup.sh first, or set VENV=..." >&2
-  exit 2
+  ((asks)) && { sed -n '/^# Evaluate/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+  die "no environment in $VENV; run examples/setup.sh first, or set VENV=..."
 fi
-if [[ ${DRY_RUN:-0} == 1 ]]; then
+if ((plans)); then
   set -- --dry-run "$@"
-elif [[ ! ${1:-} =~ ^(-h|--help)?$ ]]; then
+elif (($# && !asks)); then
   bash "$ROOT/examples/setup_lmms.sh"
 fi
 exec "$VENV/bin/python" -m recipe.evaluation.run --lmms-python "$LMMS_VENV/bin/python" "$@"

@@ -16,7 +16,7 @@
 #
 #   bash examples/merge_checkpoint.sh runs/my_run runs/my_run/model                          # the latest checkpoint
 #   bash examples/merge_checkpoint.sh runs/my_run/global_step_40 merged
-#   bash examples/merge_checkpoint.sh runs/my_run merged --prompts data/val.parquet          # greedy outputs too
+#   bash examples/merge_checkpoint.sh runs/my_run merged --prompts data/geometry3k_validation.parquet    # greedy outputs too
 #
 # verl's own model merger does the work, for any number of ranks; a LoRA adapter is folded into the weights. What follows
 # the two folders goes to `python -m recipe.release.check` (--help). OUT appears when it is complete and checked; one made
@@ -28,17 +28,18 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 usage() { sed -n '/^# Turn/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; }
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { usage; exit 0; }
 (($# >= 2)) || { usage >&2; exit 2; }
+source "$ROOT/examples/lib/common.sh"
 PYTHON=${PYTHON:-python3}
 DTYPE=${DTYPE:-bfloat16}
 FROM=$1
 OUT=${2%/}
 shift 2
 if [[ -e $OUT && ! -f $OUT/merge_check.json ]]; then
-    echo "$OUT was not made by this script; move it away or choose another OUT" >&2
-    exit 2
+    die "$OUT was not made by this script; move it away or choose another OUT"
 fi
 DRAFT=$OUT.unfinished
 export PYTHONPATH=$ROOT${PYTHONPATH:+:$PYTHONPATH}
+need_active_environment torch verl transformers
 
 SHARDS=$("$PYTHON" -m recipe.release.checkpoint "$FROM")
 if [[ ${DRY_RUN:-0} == 1 ]]; then

@@ -24,6 +24,7 @@
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Cold start/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+source "$ROOT/examples/lib/common.sh"
 
 MODEL_PATH=${MODEL_PATH:-Qwen/Qwen2.5-VL-7B-Instruct}
 TRAIN_FILES=${TRAIN_FILES:-$ROOT/data/cold/mix.parquet}
@@ -46,11 +47,12 @@ LOGGER=${LOGGER:-'["console","tensorboard","file"]'}
 DRY_RUN=${DRY_RUN:-0}
 PYTHON=${PYTHON:-python3}
 
+need_active_environment torch omegaconf verl verl_ext
 ARGUMENTS=(
-    model.path="$MODEL_PATH"
+    model.path="$(hydra_value "$MODEL_PATH")"
     model.use_remove_padding=True
     model.enable_gradient_checkpointing=True
-    data.train_files="$TRAIN_FILES"
+    data.train_files="$(hydra_value "$TRAIN_FILES")"
     data.train_batch_size="$BATCH_SIZE"
     data.max_length="$MAX_LENGTH"
     # A row cut short would lose image tokens.
@@ -72,10 +74,10 @@ ARGUMENTS=(
     trainer.resume_mode=auto
     trainer.logger="$LOGGER"
     trainer.project_name=care
-    trainer.experiment_name="$EXPERIMENT"
-    trainer.default_local_dir="$OUT_DIR"
+    trainer.experiment_name="$(hydra_value "$EXPERIMENT")"
+    trainer.default_local_dir="$(hydra_value "$OUT_DIR")"
     # Keeps the resolved configuration with the run.
-    hydra.run.dir="$OUT_DIR/hydra"
+    hydra.run.dir="$(hydra_value "$OUT_DIR/hydra")"
     "$@"
 )
 

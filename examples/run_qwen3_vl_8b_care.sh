@@ -26,13 +26,14 @@
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# CARE on/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+source "$ROOT/examples/lib/common.sh"
 
 METHOD=${METHOD:-care}
 source "$ROOT/examples/lib/lora.sh"
 
 MODEL_PATH=${MODEL_PATH:-Qwen/Qwen3-VL-8B-Instruct}
-TRAIN_FILES=${TRAIN_FILES:-$ROOT/data/train.parquet}
-VAL_FILES=${VAL_FILES:-$ROOT/data/val.parquet}
+TRAIN_FILES=${TRAIN_FILES:-$ROOT/data/mix/mix.parquet}
+VAL_FILES=${VAL_FILES:-$ROOT/data/geometry3k_validation.parquet}
 NNODES=${NNODES:-1}
 NGPUS_PER_NODE=${NGPUS_PER_NODE:-8}
 IMAGE_PATCH_SIZE=${IMAGE_PATCH_SIZE:-16}

@@ -21,12 +21,14 @@
 # Variables: METHOD (care; ALGO is another name for it), STEPS (20), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), SEED (0),
 # RUN_DIR (runs/tiny_$FAMILY_$METHOD), DATA_DIR (runs/tiny_data_$FAMILY), PREPARATION (more arguments for recipe.tiny.prepare),
 # MODEL (start from this model and the questions in DATA_DIR, and prepare nothing: docs/recipe.md), VENV (.venv),
-# SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made).
+# SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made; the environment has to
+# be there then).
 # An interrupted run resumes from its last checkpoint when started again.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+source "$ROOT/examples/lib/common.sh"
 
 METHOD=${METHOD:-${ALGO:-care}}
 STEPS=${STEPS:-20}
@@ -42,13 +44,13 @@ DRY_RUN=${DRY_RUN:-0}
 CARE_SETTINGS=(+algorithm.care.regions.gamma_pos=null +algorithm.care.regions.rationale_share=0.25)
 source "$ROOT/examples/lib/methods.sh"
 
-[[ ${SKIP_SETUP:-0} == 1 ]] || VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
 PYTHON=$VENV/bin/python
+prepare_environment
 source "$ROOT/examples/lib/cpu_stack.sh"
 
 DATA=(
-    data.train_files="$DATA_DIR/data/train.parquet"
-    data.val_files="$DATA_DIR/data/val.parquet"
+    data.train_files="$(hydra_value "$DATA_DIR/data/train.parquet")"
+    data.val_files="$(hydra_value "$DATA_DIR/data/val.parquet")"
     data.image_key=images
     data.train_batch_size=16
     data.max_prompt_length=160
@@ -56,7 +58,7 @@ DATA=(
     data.seed="$SEED"
 )
 ACTOR=(
-    actor_rollout_ref.model.path="$MODEL"
+    actor_rollout_ref.model.path="$(hydra_value "$MODEL")"
     actor_rollout_ref.actor.ppo_mini_batch_size=16
     actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
     actor_rollout_ref.actor.use_kl_loss=False
@@ -80,14 +82,14 @@ TRAINER=(
     trainer.test_freq=10
     trainer.save_freq=10
     trainer.max_actor_ckpt_to_keep=1
-    trainer.default_local_dir="$RUN_DIR/checkpoints"
-    trainer.validation_data_dir="$RUN_DIR/validation"
+    trainer.default_local_dir="$(hydra_value "$RUN_DIR/checkpoints")"
+    trainer.validation_data_dir="$(hydra_value "$RUN_DIR/validation")"
     trainer.resume_mode=auto
     'trainer.logger=[file]'
     trainer.project_name=care_tiny
-    trainer.experiment_name="$(basename "$RUN_DIR")"
+    trainer.experiment_name="$(hydra_value "$(basename "$RUN_DIR")")"
     # Keeps the resolved configuration with the run.
-    hydra.run.dir="$RUN_DIR/hydra"
+    hydra.run.dir="$(hydra_value "$RUN_DIR/hydra")"
 )
 ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "${METHOD_OVERRIDES[@]}" "$@")
 

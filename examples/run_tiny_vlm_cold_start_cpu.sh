@@ -24,31 +24,34 @@
 #
 # Variables: EPOCHS (3), LR (2e-3), BATCH_SIZE (64), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), PREPARATION (more
 # arguments for recipe.cold_start.prepare_tiny), RUN_DIR (runs/tiny_cold_start), DATA_DIR (runs/tiny_cold), VENV (.venv),
-# SKIP_SETUP (0), DRY_RUN (0). Started again, it goes on from its last checkpoint.
+# SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made; the environment has to
+# be there then). Started again, it goes on from its last checkpoint.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# Watch/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
+source "$ROOT/examples/lib/common.sh"
 
 EPOCHS=${EPOCHS:-3}
 LR=${LR:-2e-3}
 BATCH_SIZE=${BATCH_SIZE:-64}
 FAMILY=${FAMILY:-qwen2_5_vl}
-DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_cold}
-RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_cold_start}
-VENV=${VENV:-$ROOT/.venv}
+# Whole, because it goes on in the project's directory.
+DATA_DIR=$(absolute "${DATA_DIR:-$ROOT/runs/tiny_cold}")
+RUN_DIR=$(absolute "${RUN_DIR:-$ROOT/runs/tiny_cold_start}")
+VENV=$(absolute "${VENV:-$ROOT/.venv}")
 DRY_RUN=${DRY_RUN:-0}
 
-[[ ${SKIP_SETUP:-0} == 1 ]] || VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
 export PYTHON=$VENV/bin/python
+prepare_environment
 source "$ROOT/examples/lib/cpu_stack.sh"
 
 ARGUMENTS=(
-    model.path="$DATA_DIR/base"
+    model.path="$(hydra_value "$DATA_DIR/base")"
     model.use_remove_padding=False
     model.enable_gradient_checkpointing=False
     +model.override_config.attn_implementation=eager
-    data.train_files="$DATA_DIR/cold/vision_r1_cold.parquet"
+    data.train_files="$(hydra_value "$DATA_DIR/cold/vision_r1_cold.parquet")"
     data.train_batch_size="$BATCH_SIZE"
     data.max_length=256
     data.truncation=error
@@ -72,9 +75,9 @@ ARGUMENTS=(
     trainer.resume_mode=auto
     'trainer.logger=[file]'
     trainer.project_name=care_tiny
-    trainer.experiment_name="$(basename "$RUN_DIR")"
-    trainer.default_local_dir="$RUN_DIR/checkpoints"
-    hydra.run.dir="$RUN_DIR/hydra"
+    trainer.experiment_name="$(hydra_value "$(basename "$RUN_DIR")")"
+    trainer.default_local_dir="$(hydra_value "$RUN_DIR/checkpoints")"
+    hydra.run.dir="$(hydra_value "$RUN_DIR/hydra")"
     "$@"
 )
 

@@ -58,8 +58,10 @@ free_gb=$(df -Pk "$VENV" | awk 'NR==2 {print int($4 / 1048576)}')
 ((free_gb >= need_gb)) || die "the $STACK stack needs about $need_gb GB in $VENV, $free_gb GB are free; set VENV=... elsewhere"
 
 say "making $VENV with $("$PYTHON" --version)"
-[[ -x $VENV/bin/python ]] || "$PYTHON" -m venv "$VENV"
 pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
+# An interrupted one has an interpreter but no pip; made again, it gets what is missing and keeps the rest.
+[[ -x $VENV/bin/python ]] && pip --version >/dev/null 2>&1 || "$PYTHON" -m venv "$VENV"
+pip --version >/dev/null || die "$VENV has no pip that runs; remove the folder and start again, or set VENV=... elsewhere"
 
 # Any failed pip call lands here with a sentence about what the step needed.
 install() {

@@ -25,9 +25,11 @@ cd "$ROOT"
 export VENV=${VENV:-$ROOT/.venv}
 # Several processes share the cores here; examples/lib/cpu_stack.sh says why.
 export GOMP_SPINCOUNT=1000
-case "${1:-}" in
-"" | --fast) ;;
-*) sed -n '/^# Set up/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
+usage() { sed -n '/^# Set up/,/^set /p' "$ROOT/tests/run_all.sh" | sed '$d; s/^# \{0,1\}//'; }
+case "$#${1:-}" in
+0 | 1--fast) ;;
+1-h | 1--help) usage; exit 0 ;;
+*) printf "%s: no such option\n\n" "$*" >&2; usage >&2; exit 2 ;;
 esac
 
 step() { printf '\n=== [%4ds] %s\n' "$SECONDS" "$*"; }

@@ -14,8 +14,8 @@
 # Sourced by the GPU scripts after they have set their variables: checks what a run needs, then starts stock verl.
 #
 # Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION
-# PARAM_OFFLOAD LR SEED EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, and
-# the arguments of the script.
+# PARAM_OFFLOAD LR SEED EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, what
+# common.sh defines, and the arguments of the script.
 
 # The paper's settings are the defaults of algorithm.care. The repair samples as the authors' code does.
 CARE_SETTINGS=(
@@ -24,10 +24,11 @@ CARE_SETTINGS=(
     +algorithm.care.rgr.max_tokens=512
 )
 source "$ROOT/examples/lib/methods.sh"
+need_active_environment torch omegaconf verl verl_ext
 
 DATA=(
-    data.train_files="$TRAIN_FILES"
-    data.val_files="$VAL_FILES"
+    data.train_files="$(hydra_value "$TRAIN_FILES")"
+    data.val_files="$(hydra_value "$VAL_FILES")"
     data.image_key=images
     data.train_batch_size=512
     data.max_prompt_length=2048
@@ -39,7 +40,7 @@ DATA=(
     data.seed="$SEED"
 )
 MODEL=(
-    actor_rollout_ref.model.path="$MODEL_PATH"
+    actor_rollout_ref.model.path="$(hydra_value "$MODEL_PATH")"
     actor_rollout_ref.model.use_remove_padding=True
     actor_rollout_ref.model.enable_gradient_checkpointing=True
 )
@@ -83,13 +84,13 @@ TRAINER=(
     trainer.test_freq="$TEST_FREQ"
     trainer.logger="$LOGGER"
     trainer.project_name=care
-    trainer.experiment_name="$EXPERIMENT"
-    trainer.default_local_dir="$OUT_DIR"
+    trainer.experiment_name="$(hydra_value "$EXPERIMENT")"
+    trainer.default_local_dir="$(hydra_value "$OUT_DIR")"
     # As a setting, because a cluster that is there already does not pass on this shell's environment.
-    +ray_kwargs.ray_init.runtime_env.env_vars.TENSORBOARD_DIR="$OUT_DIR/tensorboard"
+    +ray_kwargs.ray_init.runtime_env.env_vars.TENSORBOARD_DIR="$(hydra_value "$OUT_DIR/tensorboard")"
     # What a model card and the check of the merged model need (docs/recipe.md).
-    trainer.validation_data_dir="$OUT_DIR/validation"
-    hydra.run.dir="$OUT_DIR/hydra"
+    trainer.validation_data_dir="$(hydra_value "$OUT_DIR/validation")"
+    hydra.run.dir="$(hydra_value "$OUT_DIR/hydra")"
 )
 ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${TRAINER[@]}")
 ARGUMENTS+=("${METHOD_OVERRIDES[@]}" "${LORA_OVERRIDES[@]}" "$@")

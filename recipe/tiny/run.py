@@ -39,6 +39,7 @@ import psutil
 
 from recipe.tiny.cpu_seconds import Sample
 from recipe.tiny.metrics import Step, metrics_files, read_attempts
+from recipe.tiny.overrides import hydra_value
 
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.5
@@ -74,7 +75,7 @@ def _train(run_dir: Path, overrides: Sequence[str]) -> int:
     metrics_file, cpu_file = (run_dir / f"{name}-{attempt}.jsonl" for name in ("metrics", "cpu"))
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     # Not in the environment: a cluster that is there already would not pass it on.
-    logged = f"+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH={metrics_file}"
+    logged = f"+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH={hydra_value(metrics_file)}"
     command = [sys.executable, "-m", "verl.trainer.main_ppo", *overrides, logged]
     _adopt_orphans()
     print(f"training; the full log is {run_dir / 'train.log'}", flush=True)

@@ -41,6 +41,7 @@ from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig
 from recipe.tiny.metrics import metrics_files, read_attempts
+from recipe.tiny.overrides import hydra_value
 from recipe.tiny.suite.results import Result, add_result, markdown, read_results, summarise
 from recipe.tiny.suite.signal import raw_advantages, read_rows, signal_of
 from recipe.tiny.suite.tables import TABLES, Method, Table
@@ -192,8 +193,9 @@ def _trained(folder: Path) -> int:
 
 def _train(method: Method, seed: int, settings: Settings, folder: Path, *, look_first: bool) -> None:
     held_out = settings.data / "data" / "test.parquet"
-    protocol = [f"data.val_files={held_out}", f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
-    protocol.append(f"trainer.rollout_data_dir={folder / 'rollouts'}")
+    protocol = [f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
+    protocol.append(f"data.val_files={hydra_value(held_out)}")
+    protocol.append(f"trainer.rollout_data_dir={hydra_value(folder / 'rollouts')}")
     if settings.task in LEARNING_RATE:
         protocol.append(f"actor_rollout_ref.actor.optim.lr={LEARNING_RATE[settings.task]}")
     protocol.append(f"trainer.val_before_train={look_first}")
