@@ -88,7 +88,8 @@ run_one() {
         if [[ $word =~ ^[A-Z][A-Z0-9_]*= ]]; then variables+=("$word"); else overrides+=("$word"); fi
     done
     if [[ $DRY_RUN != 1 ]]; then
-        [[ ! -f $folder/settings || $(<"$folder/settings") == "$settings" ]] ||
+        # One that left nothing else, because it was refused a model or data, never started.
+        [[ ! -f $folder/settings || $(<"$folder/settings") == "$settings" || $(ls -A "$folder") == settings ]] ||
             die "$folder was started with other settings ($(<"$folder/settings")), not $settings; rename the line or remove the \
 folder"
         [[ ! -f $folder/finished ]] || { say "$name, seed $seed: finished before"; return; }

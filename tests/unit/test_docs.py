@@ -101,6 +101,23 @@ def _step_metrics() -> dict[str, float]:
     return compute_step(rollouts, _Tokenizer(), CareConfig(), "token-mean").metrics
 
 
+def test_the_cpu_page_explains_every_setting():
+    script = (ROOT / "examples" / "lib" / "cpu_stack.sh").read_text()
+    names = re.findall(r"^export (\w+)=|^ +'?(\+?[a-z_]+\.[\w.]+)=", script, re.M)
+    assert len(names) > 30
+    for variable, key in names:
+        assert (variable or key.split(".")[-1]) in _page("cpu.md"), variable or key
+
+
+def test_the_installation_page_explains_every_dependency():
+    pins = re.sub("#.*", "", (ROOT / "setup.py").read_text().split('"""')[2].split("setup(")[0])
+    listed = re.findall(r'"([A-Za-z][\w-]*)[^"]*"', pins)
+    assert {"verl", "filelock", "pytest-xdist", "TransferQueue"} <= set(listed)
+    table = _page("install.md").split("## Why each dependency")[1].split("## Doctor")[0]
+    for name in listed:
+        assert name in table or re.match(r"types-|.*-stubs$", name), name
+
+
 @each_page
 def test_mentioned_metrics_exist(page):
     glossary = _page("metrics.md").replace("care/k_prime/<n>", "care/k_prime/1")

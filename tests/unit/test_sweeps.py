@@ -125,6 +125,12 @@ def test_variables_from_outside_are_settings_too(sweep, tmp_path):
     assert "finished before" in sweep("two LR=3", LR="4").stdout
 
 
+def test_a_run_that_left_nothing_may_be_corrected(sweep, tmp_path):
+    (tmp_path / "fail").write_text("grpo")
+    assert sweep("one METHOD=grpo").returncode == 2
+    assert len(_ran(sweep("one METHOD=dapo"))) == 1
+
+
 def test_dry_run_looks_at_every_line_and_leaves_nothing(sweep, tmp_path):
     (tmp_path / "fail").write_text("dapo")
     result = sweep(DRY_RUN="1")
