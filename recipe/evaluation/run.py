@@ -53,10 +53,18 @@ ROOT = Path(__file__).parents[2]
 
 
 def banned_tokens(model: str) -> list[int]:
-    """Image and video tokens of a model: verl masks them in its rollouts, nothing stands behind a sampled one."""
+    """Image and video tokens of a model: verl masks them in its rollouts, nothing stands behind a sampled one.
+
+    Raises:
+        ValueError: There is no such model.
+    """
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(model)
+    try:
+        config = AutoConfig.from_pretrained(model)
+    except OSError as error:
+        message = f"MODEL {model}: neither a folder with a config.json nor a model of a hub that can be reached"
+        raise ValueError(message) from error
     return [getattr(config, name) for name in ("image_token_id", "video_token_id") if hasattr(config, name)]
 
 
@@ -169,12 +177,13 @@ def check(options: argparse.Namespace) -> list[Benchmark]:
 def evaluate(options: argparse.Namespace) -> None:
     """Ask, judge and report."""
     benchmarks = check(options)
+    # First, because it opens the model: a folder that is made stands for one.
+    tokens = banned_tokens(options.model) if options.endpoint is None else []
     write_basis(options.out, options.model, asked_of(options))
     # lmms_eval.json is the last file that lmms_run writes.
     left = [benchmark for benchmark in benchmarks if not (options.out / benchmark.name / "lmms_eval.json").is_file()]
     if left:
         serving = Serving(options.model, options.out / "server.log", options.vllm_args)
-        tokens = banned_tokens(options.model) if options.endpoint is None else []
         if options.endpoint is None:
             print(f"starting vLLM with {options.model}; its log: {serving.log}", flush=True)
         with served(serving) if options.endpoint is None else nullcontext(options.endpoint) as endpoint:

@@ -81,3 +81,12 @@ def test_a_missing_snapshot_stops_before_the_model_is_loaded(tmp_path, capsys):
     assert main(arguments) == 2
     assert "no snapshot of MathVista" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_not_there_leaves_no_folder_behind(tmp_path, capsys, monkeypatch):
+    """Its folder would stand for that model, and be refused to the right one."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    arguments = [str(tmp_path / "modle"), "--out", str(tmp_path / "out"), "--lmms-python", "python"]
+    assert main(arguments) == 2
+    assert f"MODEL {tmp_path / 'modle'}: neither a folder with a config.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
