@@ -18,7 +18,10 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from recipe.tiny import run
 from recipe.tiny.overrides import hydra_value
+from recipe.tiny.suite import runs
+from recipe.tiny.suite.tables import Method
 
 COMMON = Path(__file__).parents[3] / "examples" / "lib" / "common.sh"
 PLAIN = ["/data/train.parquet", "Qwen/Qwen2.5-VL-7B-Instruct", "a_b.c/d:e@f%g+h-i"]
@@ -53,3 +56,43 @@ def test_hydra_reads_back_what_was_written():
 def test_a_list_of_the_user_stays_a_list():
     lists = ["[a.parquet,b.parquet]", '["console","tensorboard"]']
     assert _shell(lists) == lists
+
+
+def _read(command):
+    overrides = OverridesParser.create().parse_overrides([one for one in command if "=" in one])
+    return {one.key_or_group: one.value() for one in overrides}
+
+
+def test_a_run_of_the_suite_may_be_anywhere(tmp_path, monkeypatch):
+    commands = []
+
+    def note(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(runs.subprocess, "run", note)
+    settings = runs.Settings(tmp_path / "a, b (1)", "count", 4)
+    folder = settings.out / "run"
+    runs._train(Method("base", "grpo"), 0, settings, folder, look_first=True)
+    read = _read(commands[0])
+    assert read["data.val_files"] == str(settings.data / "data" / "test.parquet")
+    assert read["trainer.rollout_data_dir"] == str(folder / "rollouts")
+
+
+def test_a_run_of_the_demo_may_be_anywhere(tmp_path, monkeypatch):
+    commands = []
+
+    class Trainer:
+        returncode = 0
+
+        def __init__(self, command, **_):
+            commands.append(command)
+
+    monkeypatch.setattr(run.subprocess, "Popen", Trainer)
+    for name in ("_adopt_orphans", "_follow", "_stop_everything"):
+        monkeypatch.setattr(run, name, lambda *_: None)
+    folder = tmp_path / "a=b (1)"
+    folder.mkdir()
+    assert run._train(folder, ["trainer.nnodes=1"]) == 0
+    key = "ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH"
+    assert _read(commands[0])[key] == str(folder / "metrics-1.jsonl")
