@@ -147,6 +147,8 @@ class Slow:
             for row, value in zip(negatives, raw[1:], strict=True):
                 scale = config.rgr.neg_scale if row in repairs else config.neg_scale
                 values.append(value if acc[row] else -scale * abs(value))
+            if all(acc[row] for row in negatives):
+                values = [0.0] * len(values)
         elif not positives and len(failures) >= 2 and config.rescue.enable:
             anchors = [max(failures, key=lambda row: self.batch.seq_logp[row])]
             others = [row for row in failures if row not in anchors]
@@ -189,7 +191,7 @@ class Slow:
         away = {row: min(self.distance(row, anchor) for anchor in anchors) for row in failures}
         everyone = near_first = sorted(failures, key=lambda row: away[row])
         if self.config.near_share is not None:
-            near_first = near_first[: math.ceil(self.config.near_share * len(near_first))]
+            near_first = near_first[: math.ceil(self.config.near_share * len(near_first) - 1e-9)]
         far_first = near_first[::-1]
         if selector == "random":
             best_first = sorted(failures, key=lambda row: -self.priority(row))

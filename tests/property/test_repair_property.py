@@ -78,14 +78,16 @@ def test_a_plan_repeats_what_was_sampled_and_fits(response, prompt, config, limi
     plan = plan_repair(Sampled(prompt, response, logp), RepairText(CUE, THINK), TOKENIZER, config, limits)
     if plan is None:
         return
-    # The request: prompt, a prefix of the response, the cue.
+    # The request: prompt, an opening tag if there is none, a prefix of the response, the cue.
     assert plan.request_ids[: len(prompt)] == prompt
     assert plan.request_ids[-len(CUE) :] == list(CUE)
-    repeated = plan.request_ids[len(prompt) : -len(CUE)]
-    assert repeated == response[: len(repeated)]
-    # No byte of the closing tag or of what follows it, and no end of the turn at the end.
     content = TOKENIZER.decode(response, skip_special_tokens=True).encode()
     spans = find_spans(content)
+    lead = [] if spans.rationale is not None else list(THINK)
+    assert plan.request_ids[len(prompt) :][: len(lead)] == lead
+    repeated = plan.request_ids[len(prompt) + len(lead) : -len(CUE)]
+    assert repeated == response[: len(repeated)]
+    # No byte of the closing tag or of what follows it, and no end of the turn at the end.
     kept = len(TOKENIZER.decode(repeated, skip_special_tokens=True).encode())
     if spans.rationale is not None:
         assert kept <= spans.rationale.inner_end
