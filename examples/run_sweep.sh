@@ -41,8 +41,7 @@ shift
 SCRIPT=${SCRIPT:-$ROOT/examples/run_qwen2_5_vl_7b_care.sh}
 [[ -f $SCRIPT ]] || die "SCRIPT=$SCRIPT is not a file; set it to one of: $(cd "$ROOT" && echo examples/run_*_care*.sh)"
 SEEDS=${SEEDS:-0}
-SWEEP_DIR=${SWEEP_DIR:-$ROOT/runs/sweeps}
-[[ $SWEEP_DIR == /* ]] || SWEEP_DIR=$PWD/$SWEEP_DIR
+SWEEP_DIR=$(absolute "${SWEEP_DIR:-$ROOT/runs/sweeps}")
 DRY_RUN=${DRY_RUN:-0}
 
 model=$(basename "$SCRIPT" .sh)

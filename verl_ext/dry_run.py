@@ -67,16 +67,22 @@ def validate(config: DictConfig) -> None:
 
 def check_numbers(config: DictConfig) -> None:
     """Refuse what a trainer would stumble over when it first calculates with it."""
-    for key in ("nnodes", "n_gpus_per_node"):
-        value = config.trainer[key]
-        if type(value) is not int or value < 1:
-            raise ValueError(f"trainer.{key}={value!r}: must be a whole number, 1 or more.")
+    for key in ("trainer.nnodes", "trainer.n_gpus_per_node"):
+        _count(config, key)
     steps = config.trainer.total_training_steps
     if steps is not None and type(steps) is not int:
         raise ValueError(
             f"trainer.total_training_steps={steps!r}: must be a whole number, or null to train for "
             "trainer.total_epochs epochs."
         )
+
+
+def _count(config: DictConfig, key: str) -> int:
+    """A setting that counts things, of which there must be one at least."""
+    value = OmegaConf.select(config, key)
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{key}={value!r}: must be a whole number, 1 or more.")
+    return value
 
 
 def _check_estimator(name: str) -> None:
@@ -101,10 +107,7 @@ def _check_rollout_gpus(config: DictConfig) -> None:
     if trainer.v1.trainer_mode == "separate_async" or rollout.get("disaggregation", {}).get("enabled", False):
         return
     keys = [f"actor_rollout_ref.rollout.{kind}_parallel_size" for kind in ("tensor_model", "pipeline_model", "data")]
-    sizes = {key: OmegaConf.select(config, key) for key in keys}
-    for key, size in sizes.items():
-        if type(size) is not int or size < 1:
-            raise ValueError(f"{key}={size!r}: must be a whole number, 1 or more.")
+    sizes = {key: _count(config, key) for key in keys}
     gpus, engine = trainer.nnodes * trainer.n_gpus_per_node, math.prod(sizes.values())
     if gpus % engine:
         named = ", ".join(f"{key}={size}" for key, size in sizes.items() if size > 1)

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from verl.experimental.agent_loop import AgentLoopOutput
 
 
+def verdict_of(output: AgentLoopOutput, positive_threshold: float | None) -> Verdict:
+    """What the reward function says of a scored output."""
+    extra = cast(Mapping[str, object], output.extra_fields["reward_extra_info"])
+    return read_verdict(extra, positive_threshold, cast(float, output.reward_score))
+
+
 @dataclass(frozen=True, eq=False)
 class Sibling:
     """One scored rollout of a group.
@@ -65,11 +71,6 @@ class Sibling:
     def is_single_turn(self) -> bool:
         """Whether the policy wrote the whole response; repairs of tool calls are not defined."""
         return bool(self.output.response_ids) and all(self.output.response_mask)
-
-    def verdict(self, positive_threshold: float | None) -> Verdict:
-        """What the reward function says of it."""
-        extra = cast(Mapping[str, object], self.output.extra_fields["reward_extra_info"])
-        return read_verdict(extra, positive_threshold, cast(float, self.output.reward_score))
 
 
 @dataclass
@@ -132,7 +133,7 @@ class Picker:
         failures: list[Sibling] = []
         # Scored concurrently, so they come in any order; keys restore the batch's.
         for sibling in sorted(siblings, key=lambda one: place_in_group(one.key)):
-            verdict = sibling.verdict(self.care.positive_threshold)
+            verdict = verdict_of(sibling.output, self.care.positive_threshold)
             if sibling.is_single_turn and verdict.left_out is None:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
         rgr = self.care.rgr

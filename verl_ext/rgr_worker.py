@@ -43,10 +43,9 @@ from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 from recipe.care.config import CareConfig
 from recipe.care.repair import LengthLimits
 from recipe.care.representative import Outcome, RepairReport
-from verl_ext.rgr_group import Candidate, Group, Picker, Sibling
+from verl_ext.rgr_group import Candidate, Group, Picker, Sibling, verdict_of
 from verl_ext.rgr_records import DECODED_AT, CandidateRepair, ReplacementRow, with_repairs
 from verl_ext.validation import dynamic_sampling
-from verl_ext.verdicts import read_verdict
 
 if TYPE_CHECKING:
     from verl.workers.rollout.replica import TokenOutput
@@ -213,17 +212,17 @@ class RepairingMixin:
             extra_fields={"turn_scores": [], "tool_rewards": []},
         )
         await self._compute_score([repaired], kwargs=sibling.row_kwargs)  # type: ignore[attr-defined]
-        extra_info, reward = repaired.extra_fields["reward_extra_info"], repaired.reward_score
+        reward = repaired.reward_score
         if reward is None or math.isnan(reward):
             return Outcome.DISCARDED, len(answer.token_ids), None
-        verdict = read_verdict(extra_info, picker.care.positive_threshold, reward)
+        verdict = verdict_of(repaired, picker.care.positive_threshold)
         if verdict.left_out is not None:
             return Outcome.DISCARDED, len(answer.token_ids), None
         input_ids, position_ids = self._positions(repaired)
         row = ReplacementRow(
             text=text,
             reward=reward,
-            reward_extra_info=extra_info,
+            reward_extra_info=repaired.extra_fields["reward_extra_info"],
             input_ids=input_ids,
             position_ids=position_ids,
             min_global_steps=answer.extra_fields.get("min_global_steps"),

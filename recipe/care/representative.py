@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -158,13 +158,9 @@ def _most_replacements(
 def _usable_unselected(
     result: CareResult, group: Sequence[Hashable], reports: Sequence[RepairReport | None]
 ) -> dict[Hashable, list[int]]:
-    """Failures with a usable repair that no subgroup took, in the order they were picked for repair."""
-    found: dict[Hashable, list[tuple[int, int]]] = {}
-    for row in np.flatnonzero(result.role == Role.UNUSED).tolist():
-        report = reports[row]
-        if report is not None and report.outcome.usable:
-            found.setdefault(group[row], []).append((report.rank, row))
-    return {one: [row for _, row in sorted(rows)] for one, rows in found.items()}
+    """Failures with a usable repair that no subgroup took."""
+    unused = np.flatnonzero(result.role == Role.UNUSED).tolist()
+    return _as_picked((row for row in unused if (one := reports[row]) and one.outcome.usable), group, reports)
 
 
 def _passed_in_failed_groups(
@@ -173,13 +169,23 @@ def _passed_in_failed_groups(
     reports: Sequence[RepairReport | None],
     most: Mapping[Hashable, int],
 ) -> list[int]:
-    """The first repairs that passed, in the order they were picked, of each group without an anchor."""
+    """The first repairs that passed of each group without an anchor."""
     anchored = {group[row] for row in np.flatnonzero(result.role == Role.ANCHOR).tolist()}
-    passed: dict[Hashable, list[tuple[int, int]]] = {}
-    for row, report in enumerate(reports):
-        if report is not None and report.outcome is Outcome.PASSED and group[row] not in anchored:
-            passed.setdefault(group[row], []).append((report.rank, row))
-    return [row for one, rows in passed.items() for _, row in sorted(rows)[: most[one]]]
+    passed = (row for row, one in enumerate(reports) if one and one.outcome is Outcome.PASSED)
+    found = _as_picked((row for row in passed if group[row] not in anchored), group, reports)
+    return [row for one, rows in found.items() for row in rows[: most[one]]]
+
+
+def _as_picked(
+    rows: Iterable[int], group: Sequence[Hashable], reports: Sequence[RepairReport | None]
+) -> dict[Hashable, list[int]]:
+    """The rows of each group in the order in which they were picked for repair."""
+    found: dict[Hashable, list[tuple[int, int]]] = {}
+    for row in rows:
+        report = reports[row]
+        assert report is not None
+        found.setdefault(group[row], []).append((report.rank, row))
+    return {one: [row for _, row in sorted(ranked)] for one, ranked in found.items()}
 
 
 RGR_METRICS: dict[str, str] = {

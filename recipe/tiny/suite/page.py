@@ -29,7 +29,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from recipe.tiny.plot import COLOURS
-from recipe.tiny.suite.results import PASS_RATE, SAMPLED, Estimate, Result, by_seed, differences, markdown, read_results
+from recipe.tiny.suite.results import (
+    LENGTH,
+    PASS_RATE,
+    SAMPLED,
+    Estimate,
+    Result,
+    by_seed,
+    differences,
+    markdown,
+    read_results,
+)
 from recipe.tiny.suite.tables import TABLES, WITH_AND_WITHOUT_REPAIRS, Table
 
 FIGURE = "main.svg"
@@ -41,7 +51,6 @@ intervals are 95%, Student's t over seeds, and a line with one seed has none. Di
 """
 WINDOWS = 3
 """Parts of a run in the tables of what changes on the way."""
-LENGTH = "response_length/mean"
 EFFECT = """How many more of the rollouts are right with repairs than without, at the same steps and so on the same
 prompts, before any repair takes a rollout's place: what repairs of earlier steps have taught. Percentage points, paired
 by seed."""

@@ -38,10 +38,11 @@ COLUMNS = ("seeds", "accuracy", "difference", "at equal tokens", "tokens (1,000)
 DROPPED = ("evicted_samples", "discarded_surplus_samples")
 """What verl's replay buffer calls groups it decoded for nothing, under ``.../filter_groups/``."""
 
+LENGTH = "response_length/mean"
 SAMPLED = "care/acc_sampled"
 PASS_RATE = "care/rgr/pass_rate"
 SERIES = (
-    "response_length/mean",
+    LENGTH,
     "critic/score/mean",
     "actor/entropy",
     SAMPLED,
