@@ -177,11 +177,11 @@ def check(options: argparse.Namespace) -> list[Benchmark]:
 def evaluate(options: argparse.Namespace) -> None:
     """Ask, judge and report."""
     benchmarks = check(options)
-    # First, because it opens the model: a folder that is made stands for one.
-    tokens = banned_tokens(options.model) if options.endpoint is None else []
-    write_basis(options.out, options.model, asked_of(options))
     # lmms_eval.json is the last file that lmms_run writes.
     left = [benchmark for benchmark in benchmarks if not (options.out / benchmark.name / "lmms_eval.json").is_file()]
+    # Opens the model before its folder is made, which would stand for one that is not there.
+    tokens = banned_tokens(options.model) if left and options.endpoint is None else []
+    write_basis(options.out, options.model, asked_of(options))
     if left:
         serving = Serving(options.model, options.out / "server.log", options.vllm_args)
         if options.endpoint is None:
