@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from recipe.care.advantage import CareResult, care_advantages
 from tests.property.advantage_batches import Slow, batches, configs, make_batch, seeds, sizes
 
-quick = settings(deadline=None, max_examples=60)
-thorough = settings(deadline=None, max_examples=200)
+quick = settings(max_examples=60)
+thorough = settings(max_examples=200)
 
 
 @thorough

@@ -198,7 +198,7 @@ def test_the_corpus_merges_tags_with_their_neighbours(name: str) -> None:
 
 
 @both_vocabularies
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_regions_are_those_of_the_reference(name: str, data: st.DataObject) -> None:
     vocabulary = VOCABULARIES[name]
@@ -209,7 +209,7 @@ def test_regions_are_those_of_the_reference(name: str, data: st.DataObject) -> N
 
 
 @both_vocabularies
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_neither_padding_nor_other_rows_change_a_row(name: str, data: st.DataObject) -> None:
     """Rows alone, and together: shuffled, with columns of any ids before and after that the mask leaves out."""
@@ -229,7 +229,7 @@ def test_neither_padding_nor_other_rows_change_a_row(name: str, data: st.DataObj
 
 
 @both_vocabularies
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_masks_stay_in_the_response_and_apart(name: str, data: st.DataObject) -> None:
     """They overlap only in rows whose whole response counts as answer; lengths do not depend on the tags."""
@@ -254,7 +254,7 @@ region_configs = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), config=region_configs)
 def test_every_row_keeps_its_advantage(data: st.DataObject, config: RegionsConfig) -> None:
     """Tokens sum to A, have its sign, are 0 outside the response; the region masses sum to 1."""

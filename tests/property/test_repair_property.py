@@ -71,7 +71,7 @@ limits_ = st.builds(LengthLimits, response=st.integers(1, 120), model=st.integer
 prompts = st.lists(st.integers(0, 255), min_size=1, max_size=10)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(responses(), prompts, settings_, limits_, st.data())
 def test_a_plan_repeats_what_was_sampled_and_fits(response, prompt, config, limits, data):
     logp = [-0.01 * place for place in range(len(response))]

@@ -33,9 +33,7 @@ pytest.importorskip("math_verify")
 EXAMPLES = int(os.environ.get("CARE_FUZZ_EXAMPLES", "200"))
 LIMIT_S = 2.5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # on a machine that has a core to spare
 ask_parser("x", "x")  # a worker's start is paid once per process, not per answer
-FUZZ = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+FUZZ = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 OPTIONS = ["12 cm", "24 cm", r"$64^\circ$", "None of these"]
 ROWS = [

@@ -66,7 +66,7 @@ def distance(left: bytes, right: bytes) -> tuple[int, int]:
     return (a.phash ^ b.phash).bit_count(), (a.dhash ^ b.dhash).bit_count()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     draw=st.sampled_from([diagram, chart]),
     seed=st.integers(0, 10**6),
@@ -138,7 +138,6 @@ def test_a_question_that_is_all_options_keeps_its_words():
     assert normalise_question("(A) red (B) blue") != ""
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_normalising_twice_changes_nothing(text):
     once = normalise_question(text)

@@ -66,7 +66,6 @@ def test_empty_golds(raw):
         clean_gold(raw)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 23), st.integers(1, 59))
 def test_every_ratio_that_became_a_time_is_found(hours, minutes):
     """As a spreadsheet prints hours:minutes as a number: nine decimals, or fewer where the fraction ends."""
@@ -167,7 +166,6 @@ def test_a_gold_that_means_no_single_option_is_dropped(question, answer, reason)
 TAGS = st.lists(st.sampled_from([IMAGE, *OTHER_MEDIA, "<|image_pad|>", "a", " ", "\n", "?"]), max_size=12)
 
 
-@settings(deadline=None)
 @given(TAGS.map("".join), st.integers(0, 4))
 def test_placeholders_always_fit_the_images(text, images):
     placed = place_images(text, images)
@@ -199,7 +197,7 @@ TEXT = st.lists(st.sampled_from([*PIECES, IMAGE, "</answer>", "\ufffd", " "]), m
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(TEXT, TEXT, st.sampled_from([("virl39k", virl_gold), ("geometry3k", geometry_gold), ("chartqa", chart_gold)]))
 def test_no_row_stops_a_run(build, question, answer, source):
     """Whatever a row says, it is kept, and then right by its own gold, or dropped for a reason that is documented."""
@@ -269,7 +267,7 @@ def test_rows_refuse_what_would_fail_later(changes, text):
 NAMES = st.text(string.printable, max_size=8)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.builds(

@@ -16,7 +16,7 @@
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.options import parse_options
@@ -72,7 +72,6 @@ def test_no_options(question):
 WORDS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(
     st.lists(WORDS, min_size=3, max_size=8),
     st.sampled_from(["({}) {}", "{}. {}", "{}) {}", "{}: {}", "{}、{}"]),
@@ -84,7 +83,6 @@ def test_whatever_was_listed_is_found(options, item, between, before):
     assert parse_options(before + between.join(items)) == tuple(options)
 
 
-@settings(deadline=None)
 @given(st.text(string.ascii_letters + " .:()\n", max_size=120))
 def test_any_text_gives_nothing_or_a_list(text):
     options = parse_options(text)

@@ -133,7 +133,7 @@ def test_the_trusted_file_wins():
     assert [f.row for f in find_duplicates(rows, [0, 0])] == [1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     kinds=st.lists(
         st.tuples(
@@ -159,7 +159,7 @@ def test_the_order_of_rows_does_not_decide_which_are_kept(kinds, seed):
     assert bool(kept(rows)) == bool(rows)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=8), st.integers(0, 100))
 def test_the_order_of_rows_does_not_decide_what_is_found(kinds, seed):
     rows = [row("find x" if t else LONG, image(bits(b), name=str(n)), qid=str(n)) for n, (b, t) in enumerate(kinds)]

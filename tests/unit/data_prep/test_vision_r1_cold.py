@@ -229,7 +229,7 @@ def test_the_mixture_command_takes_benchmark_images_out(build, converted_cold, t
     assert pq.read_metadata(tmp_path / "out" / "mix.parquet").num_rows == len(KEPT) - 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     rows=st.lists(st.text(st.characters(blacklist_categories=["Cs"]), max_size=60), max_size=20),
     chunk=st.integers(1, 50),

@@ -17,22 +17,11 @@ import copy
 
 import torch
 from transfer_queue import KVBatchMeta
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from recipe.care.repair import RepairedRow
 from recipe.care.representative import Outcome, RepairReport
+from tests.unit.verl_ext.byte_tokenizer import Bytes
 from verl_ext.rgr_records import DECODED_AT, CandidateRepair, ReplacementRow
-
-_SYMBOLS = bytes_to_unicode()
-
-
-class Bytes:
-    def get_vocab(self):
-        return {_SYMBOLS[byte]: byte for byte in range(256)}
-
-    def decode(self, token_ids, skip_special_tokens=False):
-        return bytes(token_ids).decode(errors="replace")
-
 
 TOKENIZER = Bytes()
 

@@ -17,7 +17,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from transfer_queue import KVBatchMeta
@@ -85,7 +85,7 @@ cares = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(steps(), cares)
 def test_replacing_keeps_the_batch_and_the_selection(step, care):
     queue, batch = step

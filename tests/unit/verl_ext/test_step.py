@@ -19,28 +19,17 @@ import math
 
 import pytest
 import torch
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from recipe.care.config import CareConfig, RegionsConfig, RescueConfig
 from recipe.care.errors import CareDataError
 from recipe.care.regions import REGION_METRICS, find_regions
 from recipe.care.report import METRICS
+from tests.unit.verl_ext.byte_tokenizer import Bytes
 from verl_ext.rollouts import Rollouts
 from verl_ext.step import STEP_METRICS, Repairs, Selectable, compute_step, pool_mask
 from verl_ext.verdicts import LeftOut
 
-_SYMBOLS = bytes_to_unicode()
 RIGHT, WRONG = "<think>ab</think><answer>1</answer>", "<think>abc</think><answer>2</answer>"
-
-
-class Bytes:
-    """A tokenizer whose tokens are bytes."""
-
-    def get_vocab(self):
-        return {_SYMBOLS[byte]: byte for byte in range(256)}
-
-    def decode(self, token_ids, skip_special_tokens=False):
-        return bytes(token_ids).decode(errors="replace")
 
 
 def make_rollouts(rows, embeddings=None, logp=None):

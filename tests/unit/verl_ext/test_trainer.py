@@ -18,15 +18,14 @@ import json
 import pytest
 import torch
 from tensordict import TensorDict
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
 from recipe.care.errors import CareConfigError
+from tests.unit.verl_ext.byte_tokenizer import Bytes
 from verl_ext.dry_run import compose
 from verl_ext.rollouts import read_rows
 from verl_ext.trainer import CareTrainerMixin
 
-_SYMBOLS = bytes_to_unicode()
 PROMPT = 3
 TEXTS = {
     "p_0_0": ("<think>ab</think><answer>1</answer>", 1.0),
@@ -42,16 +41,6 @@ CARE = [
     "+algorithm.care.regions.enable=false",
     "+algorithm.care.rgr.enable=false",
 ]
-
-
-class Bytes:
-    """A tokenizer whose tokens are bytes."""
-
-    def get_vocab(self):
-        return {_SYMBOLS[byte]: byte for byte in range(256)}
-
-    def decode(self, token_ids, skip_special_tokens=False):
-        return bytes(token_ids).decode(errors="replace")
 
 
 class Stock(PPOTrainer):
