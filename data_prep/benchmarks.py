@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """The evaluation sets that training data must not contain, read from files the user has.
 
 The columns are written down for each benchmark rather than guessed: a wrong guess would compare nothing, and say that

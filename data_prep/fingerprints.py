@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """What two rows are compared by: the bytes and the look of their images, and the words of their question.
 
 The two perceptual hashes are written out here, 20 lines of NumPy, rather than taken from ``imagehash``, which would

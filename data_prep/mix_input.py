@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """The files a mixture is made of, and their fingerprints, which are kept on disk so that they are made only once."""
 
 from __future__ import annotations

@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """Which rows a mixture has twice, and which it shares with a benchmark. Pure functions of fingerprints.
 
 Every row gets at most one finding, the strongest, in the order of ``DROPS`` and then ``INSPECT``.

@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """The files verl's multi-turn SFT dataset reads: ``messages`` and ``images``, and where each row came from."""
 
 from __future__ import annotations

@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """A page with random rows of training files, for a person to look at: ``python -m data_prep.viewer --help``."""
 
 from __future__ import annotations

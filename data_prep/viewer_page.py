@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """The viewer's page: one HTML file, nothing outside it, and no text of a dataset that is not escaped."""
 
 from __future__ import annotations

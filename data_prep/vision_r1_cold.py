@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """Vision-R1-cold to verl's multi-turn SFT parquet: ``python -m data_prep.vision_r1_cold --help``."""
 
 from __future__ import annotations
@@ -112,22 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--input",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="PATH",
-        help="the JSON files, or the folder they are in",
-    )
-    add(
-        "--images",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="PATH",
-        help="folders, zips or tars with the images",
-    )
+    add("--input", nargs="+", action="extend", required=True, metavar="PATH", help="the JSON files, or their folder")
+    text = "folders, zips or tars with the images"
+    add("--images", nargs="+", action="extend", required=True, metavar="PATH", help=text)
     add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
     add("--model", help="hub id or folder: measure rows with its processor, images included")
     add(

@@ -10,6 +10,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 """Small converted files, and small benchmarks in the columns and types of the six real ones."""
 
 import hashlib
@@ -97,6 +98,7 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
     other = picture(160, 120, seed=999)
     text = pa.string()
     vista = {"pid": "1", "question": "Find x.", "image": "images/1.jpg", "choices": ["1"], "answer": "1"}
+    mmmu = {"id": "m", "question": "<image 1>", "options": "['1']"}
     tables = {
         "mathvista/data/testmini-00000-of-00001.parquet": table(
             [vista | {"decoded_image": cell(other)}, vista | {"pid": "601", "decoded_image": cell(pics[2])}],
@@ -126,15 +128,7 @@ def write_benchmarks(folder: Path, picture: Callable[..., bytes]) -> Path:
             decoded_image=STRUCT,
         ),
         "mmmu/Math/validation-00000-of-00001.parquet": table(
-            [
-                {
-                    "id": "m",
-                    "question": "<image 1>",
-                    "options": "['1']",
-                    "image_1": cell(other),
-                    "image_7": cell(pics[5]),
-                }
-            ],
+            [mmmu | {"image_1": cell(other), "image_7": cell(pics[5])}],
             **MMMU,
         ),
         "pro/standard (10 options)/test-00000-of-00001.parquet": table(

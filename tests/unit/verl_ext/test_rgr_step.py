@@ -85,6 +85,24 @@ cares = st.builds(
 )
 
 
+def _check_rows(queue, batch, before, replaced):
+    """Every row fits its response, and no repair is left anywhere but in the rows that took one."""
+    assert not any({REPAIR, SCORED} & row["extra_fields"].keys() for row in queue.rows.values())
+    for row, key in enumerate(batch.keys):
+        length = len(queue.rows[key]["responses"])
+        fields = ("response_mask", "loss_mask", "rm_scores", "rollout_log_probs")
+        assert {len(queue.rows[key][name]) for name in fields} == {length}
+        assert queue.rows[key]["input_ids"].tolist() == PROMPT + queue.rows[key]["responses"].tolist()
+        assert queue.rows[key]["position_ids"].shape == (4, length + 2)
+        assert batch.tags[row]["response_len"] == length and batch.tags[row]["seq_len"] == length + 2
+        if row not in replaced:
+            assert rollouts_acc(queue.rows, key) == rollouts_acc(before, key)
+            assert torch.equal(queue.rows[key]["responses"], before[key]["responses"])
+            assert torch.equal(queue.rows[key]["rm_scores"], before[key]["rm_scores"])
+        else:
+            assert queue.tags[key]["min_global_steps"] == 6 and queue.tags[key]["max_global_steps"] == 9
+
+
 @settings(max_examples=150)
 @given(steps(), cares)
 def test_replacing_keeps_the_batch_and_the_selection(step, care):
@@ -100,22 +118,8 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         result = repairs.result(batch)
         now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", result)
 
-    # The batch: same keys in the same order, and no repair left anywhere but in the rows that took one.
     assert list(batch.keys) == keys == list(result.keys) and set(queue.rows) == set(keys)
-    assert not any({REPAIR, SCORED} & row["extra_fields"].keys() for row in queue.rows.values())
-    for row, key in enumerate(keys):
-        length = len(queue.rows[key]["responses"])
-        fields = ("response_mask", "loss_mask", "rm_scores", "rollout_log_probs")
-        assert {len(queue.rows[key][name]) for name in fields} == {length}
-        assert queue.rows[key]["input_ids"].tolist() == PROMPT + queue.rows[key]["responses"].tolist()
-        assert queue.rows[key]["position_ids"].shape == (4, length + 2)
-        assert batch.tags[row]["response_len"] == length and batch.tags[row]["seq_len"] == length + 2
-        if row not in repairs.replaced:
-            assert rollouts_acc(queue.rows, key) == rollouts_acc(before, key)
-            assert torch.equal(queue.rows[key]["responses"], before[key]["responses"])
-            assert torch.equal(queue.rows[key]["rm_scores"], before[key]["rm_scores"])
-        else:
-            assert queue.tags[key]["min_global_steps"] == 6 and queue.tags[key]["max_global_steps"] == 9
+    _check_rows(queue, batch, before, repairs.replaced)
 
     # In mixed groups the selection is the one made on the originals, but that failures which were not selected may
     # help to fill a group, each in place of one that was. No more rows are repairs than there is room for.

@@ -1,0 +1,79 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What holds for every file here: its licence header, its length, and who may import verl, Ray and vLLM."""
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("benchmarks", "data_prep", "docs", "examples", "recipe", "tests", "verl_ext")
+PYTHON = [*sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")), ROOT / "setup.py"]
+SCRIPTS = sorted(path for folder in FOLDERS for end in ("sh", "sbatch") for path in (ROOT / folder).rglob(f"*.{end}"))
+HEADER_LINES = 13
+PURE = {"recipe", "torch", "numpy", "sympy", "math_verify"}
+"""What the algorithm and the verifier may import besides the standard library; ``recipe`` is ``recipe.care``."""
+ADAPTERS = ("verl_ext", "tests", "benchmarks")
+VLLM_ITSELF = ("recipe/cold_start/generate.py", "recipe/evaluation/serve.py")
+"""They have a model answer questions outside of any training."""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _imports(path: Path) -> set[str]:
+    """The modules a file names, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_every_file_begins_with_the_whole_licence_header():
+    header = (ROOT / "setup.py").read_text(encoding="utf-8").splitlines()[:HEADER_LINES]
+    assert header[0].startswith("# Copyright") and header[-1] == "# limitations under the License."
+    for path in (*PYTHON, *SCRIPTS, ROOT / ".ci" / "run"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        first = 1 if lines[0].startswith("#!") else 0
+        assert lines[first : first + HEADER_LINES] == header, _name(path)
+
+
+def test_modules_and_functions_are_short():
+    for path in PYTHON:
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) < 300, _name(path)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno - node.lineno + 1 < 60, f"{_name(path)}: {node.name}"
+
+
+def test_the_algorithm_imports_torch_and_numpy_only():
+    files = [path for path in PYTHON if _name(path).startswith("recipe/care/")]
+    assert len(files) > 20
+    for path in files:
+        imported = _imports(path)
+        assert {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) <= PURE, _name(path)
+        own = [name for name in imported if name.partition(".")[0] == "recipe"]
+        assert all(name.startswith("recipe.care") for name in own), _name(path)
+
+
+def test_only_the_adapters_import_what_trains():
+    for path in PYTHON:
+        if not _name(path).startswith(ADAPTERS):
+            heavy = {name.partition(".")[0] for name in _imports(path)} & {"verl", "ray", "vllm", "transfer_queue"}
+            assert heavy <= ({"vllm"} if _name(path) in VLLM_ITSELF else set()), _name(path)
