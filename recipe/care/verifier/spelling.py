@@ -26,6 +26,8 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\(?:text)?color\s*\{\w+\}", ""),
         (r"(?<=\d)\{,\}(?=\d)", ","),
         (r"(?<=\d),?\\[,!]\s*(?=\d{3}(?!\d))", ","),
+        (r"\\mu\s*\\(?:text|mathrm)\s*\{\s*([A-Za-z])\s*\}", r" μ\1"),
+        (r"\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z])\s*\}", r" μ\1"),
         (r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)\s*\{([^{}]*)\}", r" \1 "),
         (r"(?<!\\)\\[,:;!> ]|\\q?quad(?![A-Za-z])|[$~]", " "),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
@@ -60,7 +62,9 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _MIXED = re.compile(r"(?<![\d.^_{/)A-Za-z])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}")
-_CURRENCY = re.compile(r"\\\$|(?<![\\$])\$(?=\s*[-+]?[.\d])(?!.*\$)")
+_CURRENCY = re.compile(r"\\\$|(?<![\\$])\$(?=\s*[-+]?[.\d])(?!.*\$)|(?<![A-Za-z\\])(?:Rs\.?|INR|RMB)\s*(?=\.?\d)")
+_NAMED_THOUSANDS = re.compile(r"([^=,]*=\s*[-+]?¤?\s*\d{1,3}(?:,\d{3})+)(?!\d)(?=[^=,]*$)")
+"""``x = 1,234`` is one number, not a list."""
 _SINGLE_BRACES = re.compile(r"(?<![A-Za-z\\])\{([A-Za-z0-9])\}")
 _LOOSE_SPACE = re.compile(r"(?<!\d) +| +(?!\d)")
 
@@ -77,7 +81,9 @@ def spell(text: str) -> str:
     text = _CURRENCY.sub("¤", core(text))
     for pattern, replacement in _REPLACEMENTS:
         text = pattern.sub(replacement, text)
-    return _MIXED.sub(_spell_mixed, text).strip()
+    text = _MIXED.sub(_spell_mixed, text).strip()
+    named = _NAMED_THOUSANDS.match(text)
+    return named[1].replace(",", "") + text[named.end() :] if named else text
 
 
 def _spell_mixed(number: re.Match[str]) -> str:

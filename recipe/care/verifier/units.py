@@ -26,6 +26,11 @@ _SPELLINGS = {
     "m": "m meter metre",
     "km": "km kms kilometer kilometre",
     "μm": "μm µm micrometer micrometre micron",
+    "μs": "μs µs microsecond",
+    "μg": "μg µg microgram",
+    "μC": "μC µC microcoulomb",
+    "μF": "μF µF microfarad",
+    "μA": "μA µA microamp microampere",
     "nm": "nm nanometer nanometre",
     "ha": "ha hectare",
     "in": "in inch inches",
@@ -86,7 +91,7 @@ _SPELLINGS = {
     "deg": "°",
     "deg C": "°C °Celsius °celsius",
     "deg F": "°F °Fahrenheit °fahrenheit",
-    "¤": "dollar usd euro eur",
+    "¤": "dollar usd euro eur Rs INR RMB",
     "cent": "cent",
 }
 _CANONICAL = {
