@@ -144,13 +144,14 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "fill",
-            "How many repairs a group gets, and what it counts",
+            "`best` with one thing changed",
             (
                 BEST,
                 BEST_ONE_EACH,
                 _best("best, one repair below half", rgr__candidates=1),
                 _best("best, filled to three quarters", rgr__fill_to=0.75),
                 _best("best, not equalized", equalize=False),
+                _best("best, nearer half of the failures", near_share=0.5),
             ),
         ),
         Table(
