@@ -26,6 +26,7 @@ from PIL import Image
 from data_prep.convert import Rules
 from data_prep.errors import InputError
 from data_prep.examples import Reader
+from data_prep.interrupts import kept_interrupts
 from data_prep.job import Job, run
 from data_prep.lengths import PromptMeter
 from data_prep.manifest import Licence, Manifest, report_path
@@ -152,7 +153,8 @@ def supervise(work: Callable[[], str]) -> int:
     """
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # such images are dropped
     try:
-        print(work())
+        with kept_interrupts():
+            print(work())
     except KeyboardInterrupt:
         return _fail("interrupted; the same command goes on where it stopped")
     except CareError as error:
