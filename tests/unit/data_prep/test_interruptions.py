@@ -17,7 +17,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 
 import pyarrow as pa
@@ -25,7 +24,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import data_prep.output as output
-from data_prep.command import supervise
 from data_prep.errors import InputError
 
 OUTPUTS = ["virl39k_train.manifest.json", "virl39k_train.parquet", "virl39k_train.report.jsonl"]
@@ -93,44 +91,6 @@ def test_ctrl_c_says_how_to_go_on(build, large_folder, tmp_path):
     assert status in (2, -signal.SIGINT)
     assert err == "error: interrupted; the same command goes on where it stopped\n"
     assert build.visible(tmp_path / "out") == []
-
-
-class _Interrupted:
-    """Ctrl-C while it is thrown away: Python ignores what a ``__del__`` raises."""
-
-    def __del__(self) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-
-def test_ctrl_c_inside_a_del_is_not_lost(capsys):
-    def work() -> str:
-        _Interrupted()
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            time.sleep(0.001)
-        return "went on"
-
-    # A test-suite in the background ignores Ctrl-C.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    hook = sys.unraisablehook
-    try:
-        assert supervise(work) == 2
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert sys.unraisablehook is hook
-    assert capsys.readouterr() == ("", "error: interrupted; the same command goes on where it stopped\n")
-
-
-def test_what_else_a_del_raises_is_reported(capsys, monkeypatch):
-    class Broken:
-        def __del__(self) -> None:
-            raise ValueError("broken")
-
-    seen = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
-    assert supervise(lambda: f"{Broken() and 'done'}") == 0
-    assert seen == [ValueError]
-    assert capsys.readouterr().out == "done\n"
 
 
 def test_two_runs_do_not_write_the_same_file(build, large_folder, tmp_path):

@@ -1,0 +1,58 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""An interrupt that Python would drop still stops the command, and nothing else of such errors is hidden."""
+
+import signal
+import sys
+import time
+
+from data_prep.command import supervise
+
+
+class _Interrupted:
+    """Ctrl-C while it is thrown away: Python ignores what a ``__del__`` raises."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_inside_a_del_is_not_lost(capsys):
+    def work() -> str:
+        _Interrupted()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            time.sleep(0.001)
+        return "went on"
+
+    # A test-suite in the background ignores Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hook = sys.unraisablehook
+    try:
+        assert supervise(work) == 2
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sys.unraisablehook is hook
+    assert capsys.readouterr() == ("", "error: interrupted; the same command goes on where it stopped\n")
+
+
+def test_what_else_a_del_raises_is_reported(capsys, monkeypatch):
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("broken")
+
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: seen.append(unraisable.exc_type))
+    assert supervise(lambda: f"{Broken() and 'done'}") == 0
+    assert seen == [ValueError]
+    assert capsys.readouterr().out == "done\n"
