@@ -13,7 +13,9 @@
 # limitations under the License.
 """An interrupt that Python would drop still stops the command, and nothing else of such errors is hidden."""
 
+import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -44,6 +46,26 @@ def test_ctrl_c_inside_a_del_is_not_lost(capsys):
         signal.signal(signal.SIGINT, before)
     assert sys.unraisablehook is hook
     assert capsys.readouterr() == ("", "error: interrupted; the same command goes on where it stopped\n")
+
+
+def test_the_status_is_the_same_inside_an_exec(build, tmp_path):
+    """As a module, since that is how the converters start: CPython would end with the signal, not with status 2."""
+    (tmp_path / "interrupted.py").write_text(
+        "import signal, sys\n"
+        "from data_prep.command import supervise\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(supervise(lambda: exec('signal.raise_signal(signal.SIGINT)')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(build.ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = "error: interrupted; the same command goes on where it stopped\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
 def test_what_else_a_del_raises_is_reported(capsys, monkeypatch):
