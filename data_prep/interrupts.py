@@ -31,6 +31,9 @@ def kept_interrupts() -> Iterator[None]:
 
     Python prints and ignores what is raised inside a ``__del__``, and pyarrow's ``ParquetWriter`` has one: a Ctrl-C at
     that moment would be lost and the command would go on. It can go once no writer in use has a ``__del__``.
+
+    What a C extension swallows while it is imported stays lost: some of pandas' do, which pyarrow imports at the first
+    rows. A second Ctrl-C gets through.
     """
     report = sys.unraisablehook
     main = threading.main_thread().ident
