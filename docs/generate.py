@@ -66,6 +66,7 @@ WHEN: dict[str, str] = {
     "rgr.groups": "`failed` or `all` where many groups have no correct rollout and repairs pass (not in the paper).",
     "rgr.target": "`continue` for a strictly on-policy row.",
     "rgr.on_fail": "`original` to train the failure the policy made by itself.",
+    "rgr.importance": "`none` for the letter of the paper and the public code; expect long runs to decay.",
     "rgr.neg_scale": "The paper's is half of `neg_scale`; keep the ratio when that changes.",
     "rgr.template": "Your own text for another language or domain. It may hold no field and none of the four tags.",
     "rgr.candidates": "More for a choice nearer to the embeddings' and more decoding; `all` with `fill_to`.",

@@ -27,9 +27,8 @@ from recipe.care.repair import (
     RepairPlan,
     RepairText,
     Sampled,
+    failures_to_repair,
     plan_repair,
-    rank_failures,
-    rank_hopeless,
 )
 from recipe.care.seam import natural_joint
 from recipe.care.token_bytes import token_bytes
@@ -136,25 +135,14 @@ class Picker:
             verdict = verdict_of(sibling.output, self.care.positive_threshold)
             if sibling.is_single_turn and verdict.left_out is None:
                 (positives if verdict.acc > 0.5 else failures).append(sibling)
-        rgr = self.care.rgr
-        most = rgr.replacements(len(positives), len(positives) + len(failures))
-        if positives:
-            most = min(most, self.care.k)  # a repair takes a negative's place in the subgroup
-        if not failures or not most or rgr.groups == ("failed" if positives else "mixed"):
-            return []
-        if positives:
-            right, wrong = ([one.output.response_ids for one in some] for some in (positives, failures))
-            order = rank_failures(right, wrong, self.tokenizer)
-        else:
-            order = rank_hopeless([one.sampled for one in failures])
-        wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
-        if rgr.fill_to is not None:
-            wanted = min(wanted, most)
+        order, wanted = failures_to_repair(
+            [one.sampled for one in positives], [one.sampled for one in failures], self.tokenizer, self.care
+        )
         picked: list[Candidate] = []
         for rank, position in enumerate(order):
             if wanted == 0:
                 break
-            plan = plan_repair(failures[position].sampled, self.text, self.tokenizer, rgr, self.limits)
+            plan = plan_repair(failures[position].sampled, self.text, self.tokenizer, self.care.rgr, self.limits)
             picked.append(Candidate(failures[position], rank, plan))
             wanted -= plan is not None
         return picked

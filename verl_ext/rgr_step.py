@@ -20,18 +20,20 @@ The batch keeps its keys, its size and its order; a second, small log-prob pass 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 
 from recipe.care.config import CareConfig
+from recipe.care.errors import CareDataError
+from recipe.care.off_policy import importance_weights
 from recipe.care.regions import find_regions
 from recipe.care.representative import Outcome, choose_representatives, rgr_metrics
 from recipe.care.token_bytes import TokenizerLike
 from verl_ext.engine import POOL_MASK
 from verl_ext.rgr_records import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow, without_repair
-from verl_ext.rollouts import Tag, read_extra_fields, read_log_probs, read_rollouts, read_rows, write_rows
+from verl_ext.rollouts import Tag, read_extra_fields, read_rollouts, read_rows, write_rows
 from verl_ext.step import Repairs, Selectable, select
 
 if TYPE_CHECKING:
@@ -44,11 +46,16 @@ MANAGER = "verl_ext.rgr_worker.CareAgentLoopManager"
 
 
 def install_manager(config: DictConfig) -> None:
-    """Let the agent-loop workers of this run repair failures, unless the user chose workers of their own."""
+    """Let the agent-loop workers of this run repair failures, unless the user chose workers of their own.
+
+    Sampled log-probabilities are asked for in any case.
+    """
     from omegaconf import open_dict
 
     agent = config.actor_rollout_ref.rollout.agent
     chosen = agent.get("agent_loop_manager_class")
+    # What a failed repair was sampled with says how far it may be pushed down.
+    config.actor_rollout_ref.rollout.calculate_log_probs = True
     if chosen is None:
         with open_dict(agent):
             agent.agent_loop_manager_class = MANAGER
@@ -137,6 +144,12 @@ class StepRepairs:
 
     def _fields(self, row: int) -> dict[str, object]:
         new = self._replacement(row)
+        if new.text.log_probs is None:
+            raise CareDataError(
+                "algorithm.care.rgr.enable=true: the agent loop returned no log-probabilities, without which nobody can "
+                "say how far a failed repair may be pushed down. Let it return them, or set "
+                "algorithm.care.rgr.enable=false."
+            )
         mask_T = torch.tensor(new.text.response_mask, dtype=torch.int64)
         rewards_T = torch.zeros(len(mask_T))
         rewards_T[-1] = new.reward
@@ -147,13 +160,12 @@ class StepRepairs:
             "input_ids": new.input_ids,
             "position_ids": new.position_ids,
             "rm_scores": rewards_T,
+            "rollout_log_probs": torch.tensor(new.text.log_probs, dtype=torch.float32),
             "extra_fields": {
                 **without_repair(self.extra_fields[row]),
                 "reward_extra_info": dict(new.reward_extra_info),
             },
         }
-        if new.text.log_probs is not None:
-            fields["rollout_log_probs"] = torch.tensor(new.text.log_probs, dtype=torch.float32)
         if self.rollouts.think_embeddings is not None:
             # Nobody pools again, but the field must stay as long as the response.
             fields[POOL_MASK] = mask_T
@@ -173,21 +185,41 @@ class StepRepairs:
                 changed[name] = pick(cast(int, tags[name]), version)
         return changed
 
-    def result(self, batch: KVBatchMeta) -> Repairs:
-        """What the advantages need to know."""
+    def result(self, batch: KVBatchMeta, log_probs: Mapping[int, RowLogProbs]) -> Repairs:
+        """What the advantages need to know; ``log_probs`` are those of the replaced rows."""
         repaired_B = torch.zeros(len(batch), dtype=torch.bool)
         repaired_B[self.chosen.rows] = True
-        return Repairs(list(batch.keys), repaired_B, self.originals, self.rollouts.acc)
+        importance = {}
+        if self.care.rgr.importance == "truncated":
+            importance = {row: importance_weights(one.old_N, one.sampled_N) for row, one in log_probs.items()}
+        return Repairs(list(batch.keys), repaired_B, self.originals, self.rollouts.acc, importance)
 
-    def metrics(self, mismatch: float) -> dict[str, float]:
-        """The metrics under ``care/rgr/``."""
+    def metrics(self, log_probs: Mapping[int, RowLogProbs]) -> dict[str, float]:
+        """The metrics under ``care/rgr/``; ``log_probs`` are those of the replaced rows."""
         decoded = [cast(float, extra[DECODED_AT]) for extra in self.extra_fields if DECODED_AT in extra]
+        trained = [one.trained_N != 0 for one in log_probs.values()]
+        apart = [
+            (one.old_N - one.sampled_N).abs()[trained_N]
+            for one, trained_N in zip(log_probs.values(), trained, strict=True)
+        ]
+        mismatch = float(torch.cat(apart).mean()) if apart else 0.0
         return rgr_metrics(self.reports, self.chosen, len(self.replaced), max(decoded, default=0.0), mismatch)
+
+
+class RowLogProbs(NamedTuple):
+    """Log-probabilities of the N tokens of a row that holds a repair."""
+
+    old_N: torch.Tensor
+    """Under the policy that is about to be updated, at the plain prompt."""
+    sampled_N: torch.Tensor
+    """When they were sampled, after failed rationale and cue."""
+    trained_N: torch.Tensor
+    """1 where the policy wrote the token."""
 
 
 def refresh_log_probs(
     batch: KVBatchMeta, rows: Sequence[int], plan: PassPlan, compute: Callable[[KVBatchMeta], KVBatchMeta]
-) -> float:
+) -> dict[int, RowLogProbs]:
     """Recompute the old log-probabilities of ``rows`` and of no other.
 
     Args:
@@ -197,7 +229,7 @@ def refresh_log_probs(
         compute: verl's own log-prob pass, which writes what it finds.
 
     Returns:
-        The mean ``|old - sampled|`` log-probability over the trained tokens of ``rows``.
+        What is known of each of ``rows``.
     """
     part = batch.select_keys([batch.keys[row] for row in plan.rows])
     part.extra_info["micro_batch_size_per_gpu"] = plan.micro_batch
@@ -206,8 +238,16 @@ def refresh_log_probs(
     compute(part)
     # The same numbers up to rounding, which depends on who shares a micro-batch: rows that were filled in keep theirs.
     write_rows(batch, fill, [{"old_log_probs": logp} for logp in kept])
-    old_BT, sampled_BT, mask_BT = read_log_probs(batch.select_keys(part.keys[: len(rows)]))
-    if sampled_BT is None:
-        return 0.0
-    apart_BT = (old_BT - sampled_BT).abs() * mask_BT
-    return float(apart_BT.sum() / mask_BT.sum().clamp(min=1))
+    replaced = batch.select_keys(part.keys[: len(rows)])
+    columns = zip(*(read_rows(replaced, name) for name in ("old_log_probs", "rollout_log_probs", "response_mask")))
+    return {row: RowLogProbs(*of_row) for row, of_row in zip(rows, columns, strict=True)}
+
+
+def hide_from_rollout_correction(batch: KVBatchMeta, log_probs: Mapping[int, RowLogProbs]) -> None:
+    """Take rewritten rows out of verl's rollout correction, for which they look like a rollout that has gone astray.
+
+    Their sampled log-probabilities belong to another prompt. Importance weights would undo the repairs that are most
+    worth learning, and a rejection mask would drop them; what the difference should weigh is CARE's to say.
+    """
+    keys = [batch.keys[row] for row in log_probs]
+    write_rows(batch, keys, [{"rollout_log_probs": one.old_N} for one in log_probs.values()])

@@ -104,14 +104,6 @@ def read_extra_fields(batch: KVBatchMeta) -> list[dict[str, object]]:
     return [dict(fields) for fields in data["extra_fields"]]
 
 
-def read_log_probs(batch: KVBatchMeta) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-    """Fetch (B, T) old log-probabilities, sampled ones (None where the rollout has none), and the response mask."""
-    fields = ["old_log_probs", "rollout_log_probs", "response_mask"]
-    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
-    sampled = _padded(data["rollout_log_probs"]) if "rollout_log_probs" in data else None
-    return _padded(data["old_log_probs"]), sampled, _padded(data["response_mask"])
-
-
 def read_rows(batch: KVBatchMeta, field: str) -> list[torch.Tensor]:
     """Fetch one field as a tensor per row, each of its own length."""
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
 from recipe.care.lexical import lexical_embeddings
 from recipe.care.loss_scale import scale_for_loss_agg
+from recipe.care.off_policy import weigh_failed_repairs
 from recipe.care.regions import Regions, find_regions, region_masses, token_advantages
 from recipe.care.report import group_metrics
 from recipe.care.token_bytes import TokenizerLike
@@ -110,12 +111,15 @@ class Repairs:
         repaired: (B,) True for failures whose slot holds a repair, be it that the original text stays there.
         originals: What selection saw before any text was replaced.
         sampled_acc: (B,) verdicts of the original texts.
+        importance: ``off_policy.importance_weights`` of each row that holds a repair's text; empty with
+            ``rgr.importance=none``.
     """
 
     keys: Sequence[str]
     repaired: torch.Tensor
     originals: Selectable
     sampled_acc: torch.Tensor
+    importance: Mapping[int, torch.Tensor]
 
     def seen(self, rollouts: Rollouts, now: Selectable) -> Selectable:
         """What selection looks at: the original texts where it has chosen among them, the present ones elsewhere.
@@ -194,6 +198,8 @@ def compute_step(
         # Earlier outputs of a session share the advantage and the verdict of its last one.
         advantages_B, acc_B = result.advantages[rollouts.session_row], rollouts.acc[rollouts.session_row]
         tokens_BT = token_advantages(advantages_B, mask_BT, regions, acc_B, care)
+        if repairs is not None:
+            tokens_BT = weigh_failed_repairs(tokens_BT, repairs.importance)
         scaled_BT = scale_for_loss_agg(tokens_BT, mask_BT, loss_agg_mode)
     with clock.stage("metrics"):
         metrics = group_metrics(

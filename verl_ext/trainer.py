@@ -28,7 +28,14 @@ from verl_ext.engine import POOL_MASK, REQUEST
 from verl_ext.estimator import token_advantages_for_verl
 from verl_ext.group_log import write_group_log
 from verl_ext.reward_sources import check_data_sources
-from verl_ext.rgr_step import StepRepairs, install_manager, plan_pass, refresh_log_probs
+from verl_ext.rgr_step import (
+    RowLogProbs,
+    StepRepairs,
+    hide_from_rollout_correction,
+    install_manager,
+    plan_pass,
+    refresh_log_probs,
+)
 from verl_ext.rollouts import read_responses, read_rollouts, write_response_field
 from verl_ext.step import Repairs, compute_step, pool_mask
 from verl_ext.validation import chooses_care, needs_embeddings, validate_run
@@ -85,7 +92,7 @@ class CareTrainerMixin:
         compute = super()._compute_old_log_prob  # type: ignore[misc]
         repairs = StepRepairs(batch, self.tokenizer, care)
         repairs.write(batch)
-        mismatch = 0.0
+        log_probs: dict[int, RowLogProbs] = {}
         if repairs.replaced:
             rollout = self.config.actor_rollout_ref.rollout
             rows_of_a_micro_batch = rollout.log_prob_micro_batch_size_per_gpu
@@ -95,9 +102,11 @@ class CareTrainerMixin:
             ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
             plan = plan_pass(repairs.replaced, batch.tags, ranks, rows_of_a_micro_batch)
             # verl's metrics of this step are those of the whole batch, before the repairs.
-            mismatch = refresh_log_probs(batch, repairs.replaced, plan, lambda part: compute(part, metrics={}))
-        self._repairs = repairs.result(batch)
-        metrics.update(repairs.metrics(mismatch))
+            log_probs = refresh_log_probs(batch, repairs.replaced, plan, lambda part: compute(part, metrics={}))
+            if care.rgr.target == "rewrite":
+                hide_from_rollout_correction(batch, log_probs)
+        self._repairs = repairs.result(batch, log_probs)
+        metrics.update(repairs.metrics(log_probs))
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
         compute = super()._compute_advantage  # type: ignore[misc]

@@ -40,6 +40,7 @@ RESCUE_LOGPS = ("mean", "sum")
 RGR_TARGETS = ("rewrite", "continue")
 RGR_ON_FAIL = ("reflected", "original")
 RGR_GROUPS = ("mixed", "failed", "all")
+RGR_IMPORTANCE = ("truncated", "none")
 
 
 def _fail(key: str, value: object, remedy: str) -> typing.NoReturn:
@@ -115,6 +116,9 @@ class RgrConfig:
     """Which text sits in the slot when the repair is wrong too: ``reflected`` (the repair) or ``original``."""
     neg_scale: float = 0.25
     """Scale of a failed repair's negative advantage, in place of ``neg_scale``."""
+    importance: str = "truncated"
+    """How far a failed repair is pushed down: ``truncated`` weighs its tokens by how often the policy would write them
+    at the plain prompt (``min(1, pi / mu)``), so that the push ends; ``none`` does not weigh them."""
     template: str = "plain"
     """The repair cue: ``plain``, ``structured``, or the text of your own cue."""
     candidates: int | str = 2
@@ -132,6 +136,7 @@ class RgrConfig:
         _one_of("rgr.groups", self.groups, RGR_GROUPS)
         _one_of("rgr.target", self.target, RGR_TARGETS)
         _one_of("rgr.on_fail", self.on_fail, RGR_ON_FAIL)
+        _one_of("rgr.importance", self.importance, RGR_IMPORTANCE)
         _within("rgr.neg_scale", self.neg_scale, 0.0, 1.0)
         if isinstance(self.candidates, str):
             _one_of("rgr.candidates", self.candidates, ("all",))

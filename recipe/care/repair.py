@@ -26,7 +26,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
-from recipe.care.config import RgrConfig
+from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.cues import cue_text
 from recipe.care.errors import CareDataError
 from recipe.care.lexical import lexical_embeddings
@@ -207,6 +207,36 @@ def rank_hopeless(failures: Sequence[Sampled]) -> list[int]:
     """
     means = [0.0 if one.log_probs is None else sum(one.log_probs) / max(1, len(one.log_probs)) for one in failures]
     return sorted(range(len(failures)), key=lambda position: -means[position])
+
+
+def failures_to_repair(
+    positives: Sequence[Sampled], failures: Sequence[Sampled], tokenizer: TokenizerLike, care: CareConfig
+) -> tuple[list[int], int]:
+    """Which failures of a group are worth a repair: the likest to the anchor first, and how many of them at most.
+
+    Args:
+        positives: The verified-correct rollouts, in the order of the batch.
+        failures: The failed ones.
+        tokenizer: The policy's tokenizer.
+        care: ``algorithm.care``.
+
+    Returns:
+        Positions in ``failures`` and a number; nothing and 0 without a failure, in groups that ``rgr.groups`` leaves
+        out, and where ``rgr.fill_to`` has nothing to fill.
+    """
+    rgr = care.rgr
+    most = rgr.replacements(len(positives), len(positives) + len(failures))
+    if positives:
+        most = min(most, care.k)  # a repair takes a negative's place in the subgroup
+    if not failures or not most or rgr.groups == ("failed" if positives else "mixed"):
+        return [], 0
+    if positives:
+        right, wrong = ([one.response_ids for one in some] for some in (positives, failures))
+        order = rank_failures(right, wrong, tokenizer)
+    else:
+        order = rank_hopeless(failures)
+    wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
+    return order, wanted if rgr.fill_to is None else min(wanted, most)
 
 
 def _rationale(ids: Sequence[int], table: TokenBytes) -> tuple[int, bool]:

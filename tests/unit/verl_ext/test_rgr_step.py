@@ -14,6 +14,7 @@
 """Putting repairs in their places: bookkeeping on random groups."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -29,7 +30,15 @@ from recipe.care.representative import Outcome
 from tests.unit.verl_ext.rgr_rows import PROMPT, TOKENIZER, Queue, candidate, row_of, with_new_log_probs
 from verl_ext import rollouts
 from verl_ext.rgr_records import REPAIR, SCORED, CandidateRepair, with_repairs
-from verl_ext.rgr_step import MANAGER, StepRepairs, install_manager, plan_pass, refresh_log_probs
+from verl_ext.rgr_step import (
+    MANAGER,
+    RowLogProbs,
+    StepRepairs,
+    hide_from_rollout_correction,
+    install_manager,
+    plan_pass,
+    refresh_log_probs,
+)
 from verl_ext.rollouts import read_rollouts
 from verl_ext.step import compute_step
 
@@ -115,7 +124,7 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         repairs = StepRepairs(batch, TOKENIZER, care)
         repairs.write(batch)
         with_new_log_probs(queue, batch, repairs.replaced)
-        result = repairs.result(batch)
+        result = repairs.result(batch, {})
         now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", result)
 
     assert list(batch.keys) == keys == list(result.keys) and set(queue.rows) == set(keys)
@@ -153,7 +162,7 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         assert (now.result.role[row] == "repaired_positive") == (report.outcome is Outcome.PASSED)
         kept = report.outcome is Outcome.FAILED and care.rgr.on_fail == "original"
         assert (row in repairs.replaced) != kept
-    assert repairs.metrics(0.0)["care/rgr/replaced"] == len(repairs.replaced)
+    assert repairs.metrics({})["care/rgr/replaced"] == len(repairs.replaced)
 
 
 def test_the_anchor_of_a_failed_group_is_the_shortest_of_the_repairs_not_of_the_failures(monkeypatch):
@@ -172,7 +181,7 @@ def test_the_anchor_of_a_failed_group_is_the_shortest_of_the_repairs_not_of_the_
     repairs = StepRepairs(batch, TOKENIZER, care)
     repairs.write(batch)
     with_new_log_probs(queue, batch, repairs.replaced)
-    now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", repairs.result(batch))
+    now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", repairs.result(batch, {}))
     assert now.result.role.tolist() == ["unused", "anchor", "hard_negative", "hard_negative"]
     assert now.metrics["care/anchor_len"] == 2.0
 
@@ -219,13 +228,65 @@ def test_only_replaced_rows_get_new_log_probs(monkeypatch):
         fields = list_of_dict_to_tensordict([{"old_log_probs": torch.tensor([-3.0, -2.5])} for _ in part.keys])
         queue.kv_batch_put(part.keys, "train", fields)
 
-    mismatch = refresh_log_probs(batch, [2], plan_pass([2], batch.tags, 2, 128), compute)
+    found = refresh_log_probs(batch, [2], plan_pass([2], batch.tags, 2, 128), compute)
     assert seen == [(["a_2_0", "a_0_0"], {"temperature": 1.0, "micro_batch_size_per_gpu": 1})]
-    assert mismatch == 0.5  # |-2.5 - -2.0| on the one trained token
+    assert [[column.tolist() for column in found[row]] for row in found] == [[[-3.0, -2.5], [-1.0, -2.0], [0, 1]]]
     assert queue.rows["a_2_0"]["old_log_probs"].tolist() == [-3.0, -2.5]
     for key in ("a_0_0", "a_1_0", "a_3_0"):
         assert torch.equal(queue.rows[key]["old_log_probs"], before[key])
     assert "micro_batch_size_per_gpu" not in batch.extra_info
+
+
+def repaired_group(monkeypatch):
+    """A right rollout, a failure whose repair failed too, and one that nobody repaired."""
+    queue = Queue()
+    failed = row_of(b"<think>no</think><answer>6</answer>", 0.0, [1.0, 1.0])
+    (failed["extra_fields"],) = with_repairs([failed["extra_fields"]], [candidate(Outcome.FAILED, 0, 3)], shown=0)
+    queue.rows["g_0_0"] = row_of(b"<think>so</think><answer>7</answer>", 1.0, [1.0, 0.0])
+    queue.rows["g_1_0"] = failed
+    queue.rows["g_2_0"] = row_of(b"<think>eh</think><answer>5</answer>", 0.0, [0.0, 1.0])
+    tags = [{"prompt_len": 2, "response_len": len(row["responses"]), "seq_len": 9} for row in queue.rows.values()]
+    monkeypatch.setattr(rollouts, "tq", queue)
+    return queue, KVBatchMeta(list(queue.rows), tags, "train")
+
+
+@pytest.mark.parametrize("importance", ["truncated", "none"])
+def test_a_failed_repair_is_pushed_down_as_often_as_the_policy_would_write_it(monkeypatch, importance):
+    queue, batch = repaired_group(monkeypatch)
+    care = CareConfig(rgr=RgrConfig(importance=importance))
+    repairs = StepRepairs(batch, TOKENIZER, care)
+    repairs.write(batch)
+    with_new_log_probs(queue, batch, repairs.replaced)
+    length = len(queue.rows["g_1_0"]["responses"])
+    old = torch.linspace(-4.0, -0.1, length)
+    log_probs = {1: RowLogProbs(old, torch.full((length,), -1.0), torch.ones(length))}
+    step = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-sum", repairs.result(batch, log_probs))
+    full = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-sum", repairs.result(batch, {}))
+    weights = (old + 1.0).clamp(max=0).exp() if importance == "truncated" else torch.ones(length)
+    assert full.token_advantages[1].min() < 0
+    torch.testing.assert_close(step.token_advantages[1, :length], full.token_advantages[1, :length] * weights)
+    assert torch.equal(step.token_advantages[[0, 2]], full.token_advantages[[0, 2]])
+    mismatch = (old + 1.0).abs().mean().item()
+    assert repairs.metrics(log_probs)["care/rgr/mismatch"] == pytest.approx(mismatch)
+
+
+def test_rewritten_rows_do_not_look_off_policy_to_verls_rollout_correction(monkeypatch):
+    queue, batch = repaired_group(monkeypatch)
+    others = {key: queue.rows[key]["rollout_log_probs"].clone() for key in ("g_0_0", "g_2_0")}
+    old = torch.full((len(queue.rows["g_1_0"]["responses"]),), -2.5)
+    hide_from_rollout_correction(batch, {1: RowLogProbs(old, old + 2.0, torch.ones_like(old))})
+    assert torch.equal(queue.rows["g_1_0"]["rollout_log_probs"], old)
+    assert all(torch.equal(queue.rows[key]["rollout_log_probs"], before) for key, before in others.items())
+
+
+def test_a_repair_without_sampled_log_probs_is_refused(monkeypatch):
+    queue, batch = repaired_group(monkeypatch)
+    failed = queue.rows["g_1_0"]
+    repair = CandidateRepair.unpacked(failed["extra_fields"][REPAIR])
+    silent = dataclasses.replace(repair.row, text=dataclasses.replace(repair.row.text, log_probs=None))
+    failed["extra_fields"][REPAIR] = dataclasses.replace(repair, row=silent).packed()
+    with pytest.raises(CareDataError, match=r"algorithm.care.rgr.enable=true: .* no log-probabilities"):
+        StepRepairs(batch, TOKENIZER, CareConfig()).write(batch)
 
 
 def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
@@ -234,16 +295,18 @@ def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
         queue.rows[key] = row_of(b"xy", 0.0, [1.0])
     monkeypatch.setattr(rollouts, "tq", queue)
     batch = KVBatchMeta(keys, [{"seq_len": 4}] * 2, "train")
-    result = StepRepairs(batch, TOKENIZER, CareConfig()).result(batch)
+    result = StepRepairs(batch, TOKENIZER, CareConfig()).result(batch, {})
     batch.reorder([1, 0])
     with pytest.raises(CareDataError, match="reordered"):
         compute_step(read_rollouts(batch, None), TOKENIZER, CareConfig(), "token-mean", result)
 
 
 def test_the_trainer_chooses_the_workers_unless_the_user_did(caplog):
-    config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"agent": {"num_workers": 1}}}})
+    rollout = {"agent": {"num_workers": 1}, "calculate_log_probs": False}
+    config = OmegaConf.create({"actor_rollout_ref": {"rollout": rollout}})
     OmegaConf.set_struct(config, True)
     install_manager(config)
+    assert config.actor_rollout_ref.rollout.calculate_log_probs
     assert config.actor_rollout_ref.rollout.agent.agent_loop_manager_class == MANAGER
     install_manager(config)
     assert not caplog.records

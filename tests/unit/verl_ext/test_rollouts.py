@@ -21,7 +21,6 @@ import torch
 from recipe.care.errors import CareDataError
 from verl_ext.rollouts import (
     read_extra_fields,
-    read_log_probs,
     read_responses,
     read_rollouts,
     read_rows,
@@ -77,8 +76,6 @@ def test_log_probs_and_embeddings_are_read_once_they_are_there(put):
     rollouts = read_rollouts(batch, None)
     assert rollouts.old_logp.tolist() == [[-1.0, -2.0], [-3.0, 0.0]]
     assert rollouts.think_embeddings.tolist() == [[0.0] * 5, [1.0] * 5]
-    old, sampled, mask = read_log_probs(batch)
-    assert torch.equal(old, rollouts.old_logp) and sampled is None and torch.equal(mask, rollouts.response_mask)
 
 
 def test_a_prompts_name_may_contain_underscores(put):

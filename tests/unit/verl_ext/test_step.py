@@ -222,10 +222,10 @@ def test_repairs_of_other_rows_are_refused():
     step = compute_step(rollouts, Bytes(), config(), "token-mean")
     seen = Selectable.of(rollouts, step.regions, config())
     repaired = torch.zeros(2, dtype=torch.bool)
-    compute_step(rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys, repaired, seen, rollouts.acc))
+    compute_step(rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys, repaired, seen, rollouts.acc, {}))
     with pytest.raises(CareDataError, match="reordered"):
         compute_step(
-            rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys[::-1], repaired, seen, rollouts.acc)
+            rollouts, Bytes(), config(), "token-mean", Repairs(rollouts.keys[::-1], repaired, seen, rollouts.acc, {})
         )
 
 
@@ -238,7 +238,7 @@ def test_accuracy_as_sampled_ignores_repairs_and_rows_without_a_verdict():
     acc = rollouts.acc.clone()
     acc[repaired] = 1.0
     trained = dataclasses.replace(rollouts, acc=acc)
-    repairs = Repairs(rollouts.keys, repaired, seen, rollouts.acc)
+    repairs = Repairs(rollouts.keys, repaired, seen, rollouts.acc, {})
     metrics = compute_step(trained, Bytes(), config(), "token-mean", repairs).metrics
     assert metrics["care/acc"] == 1.0
     assert metrics["care/acc_sampled"] == pytest.approx(2 / 3)
