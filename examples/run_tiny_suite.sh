@@ -16,9 +16,10 @@
 #
 #   bash examples/run_tiny_suite.sh                                      # GRPO, DAPO, GSPO, the paper's CARE and `best`
 #   bash examples/run_tiny_suite.sh --table rgr --seeds 0 1 2            # what a repaired row trains
+#   bash examples/run_tiny_suite.sh --table long --steps 120 --seeds 0 1 2    # what lasts; to rerun when the method changes
 #   bash examples/run_tiny_suite.sh --task count_add --steps 20 --seeds 0    # a quick look
 #
-# Tables (--table): main, sampling, parts, fill, rgr, selector, anchor, subgroup, rescue, regions. Further options: --seeds,
+# Tables (--table): main, long, sampling, parts, fill, rgr, selector, anchor, subgroup, rescue, regions. Further options: --seeds,
 # --steps, --methods, --task, --jobs, --out; once the environment is there, --help describes them.
 # Variables: VENV (.venv), SKIP_SETUP (0). Start it again to go on where it was; results are in runs/suite/results.jsonl.
 set -euo pipefail

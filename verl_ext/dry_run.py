@@ -139,7 +139,7 @@ def summary(config: DictConfig) -> str:
     if config.actor_rollout_ref.model.lora_rank:
         lines.append(f"adapters        LoRA, rank {config.actor_rollout_ref.model.lora_rank}")
     if config.algorithm.adv_estimator == "care":
-        lines.append(f"care            {CareConfig.from_omegaconf(config.algorithm.get('care'))}")
+        lines.append(f"care            {CareConfig.of_run(config.algorithm.get('care'))}")
     return "\n".join(lines)
 
 

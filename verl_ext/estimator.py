@@ -25,20 +25,33 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from types import ModuleType
+from typing import NamedTuple
 
 import torch
 
 from recipe.care.errors import CareConfigError, CareDataError
+from recipe.care.loss_scale import scale_for_loss_agg
 
 NAME = "care"
 
-_handoff: ContextVar[torch.Tensor | None] = ContextVar("care_token_advantages", default=None)
+
+class _Handoff(NamedTuple):
+    token_advantages_BT: torch.Tensor
+    loss_agg_mode: str
+
+
+_handoff: ContextVar[_Handoff | None] = ContextVar("care_token_advantages", default=None)
 
 
 @contextlib.contextmanager
-def token_advantages_for_verl(token_advantages_BT: torch.Tensor) -> Iterator[None]:
-    """Hand ``token_advantages_BT`` (B, T), in the order of the batch's keys, to the estimator within the block."""
-    token = _handoff.set(token_advantages_BT)
+def token_advantages_for_verl(token_advantages_BT: torch.Tensor, loss_agg_mode: str) -> Iterator[None]:
+    """Hand token advantages to the estimator within the block.
+
+    Args:
+        token_advantages_BT: (B, T) in the order of the batch's keys; a row's add up to its advantage.
+        loss_agg_mode: ``actor_rollout_ref.actor.loss_agg_mode``, which the estimator scales them for.
+    """
+    token = _handoff.set(_Handoff(token_advantages_BT, loss_agg_mode))
     try:
         yield
     finally:
@@ -62,19 +75,21 @@ def care_estimator(
     Returns:
         Advantages and returns, both (B, T).
     """
-    advantages_BT = _handoff.get()
-    if advantages_BT is None:
+    handoff = _handoff.get()
+    if handoff is None:
         raise CareConfigError(
             "algorithm.adv_estimator=care needs a CARE-aware trainer: use verl's V1 trainer (trainer.use_v1=true) with "
             "the plugin installed in every process; `python -m verl_ext.doctor` shows what is missing."
         )
+    advantages_BT = handoff.token_advantages_BT
     if advantages_BT.shape != response_mask.shape:
         raise CareDataError(
             f"CARE computed advantages for {tuple(advantages_BT.shape)} tokens but verl asks for "
             f"{tuple(response_mask.shape)}: the batch was changed in between."
         )
-    advantages_BT = advantages_BT * response_mask
-    return advantages_BT, advantages_BT
+    # Only here is the mask final: rejection may have taken tokens out, and verl's means then have fewer to divide by.
+    scaled_BT = scale_for_loss_agg(advantages_BT * response_mask, response_mask, handoff.loss_agg_mode)
+    return scaled_BT, scaled_BT
 
 
 def install(core_algos: ModuleType) -> None:

@@ -146,9 +146,8 @@ class StepRepairs:
         new = self._replacement(row)
         if new.text.log_probs is None:
             raise CareDataError(
-                "algorithm.care.rgr.enable=true: the agent loop returned no log-probabilities, without which nobody can "
-                "say how far a failed repair may be pushed down. Let it return them, or set "
-                "algorithm.care.rgr.enable=false."
+                "algorithm.care.rgr.enable=true: the agent loop returned no log-probabilities, which say how far "
+                "a failed repair may be pushed down. Let it return them, or set algorithm.care.rgr.enable=false."
             )
         mask_T = torch.tensor(new.text.response_mask, dtype=torch.int64)
         rewards_T = torch.zeros(len(mask_T))
@@ -239,8 +238,9 @@ def refresh_log_probs(
     # The same numbers up to rounding, which depends on who shares a micro-batch: rows that were filled in keep theirs.
     write_rows(batch, fill, [{"old_log_probs": logp} for logp in kept])
     replaced = batch.select_keys(part.keys[: len(rows)])
-    columns = zip(*(read_rows(replaced, name) for name in ("old_log_probs", "rollout_log_probs", "response_mask")))
-    return {row: RowLogProbs(*of_row) for row, of_row in zip(rows, columns, strict=True)}
+    fields = ("old_log_probs", "rollout_log_probs", "response_mask")
+    columns = zip(rows, *(read_rows(replaced, name) for name in fields), strict=True)
+    return {row: RowLogProbs(*of_row) for row, *of_row in columns}
 
 
 def hide_from_rollout_correction(batch: KVBatchMeta, log_probs: Mapping[int, RowLogProbs]) -> None:

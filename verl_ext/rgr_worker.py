@@ -90,7 +90,7 @@ class RepairingMixin:
             )
             return
         self.llm_client = RequestRecorder(self.llm_client)
-        care = CareConfig.from_omegaconf(self.config.algorithm.get("care"))
+        care = CareConfig.of_run(self.config.algorithm.get("care"))
         self._picker = Picker.build(care, self.tokenizer, self._length_limits())  # type: ignore[attr-defined]
 
     def _length_limits(self) -> LengthLimits:

@@ -27,7 +27,6 @@ from recipe.care.advantage import CareResult, care_advantages
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
 from recipe.care.lexical import lexical_embeddings
-from recipe.care.loss_scale import scale_for_loss_agg
 from recipe.care.off_policy import weigh_failed_repairs
 from recipe.care.regions import Regions, find_regions, region_masses, token_advantages
 from recipe.care.report import group_metrics
@@ -48,7 +47,7 @@ STEP_METRICS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class CareStep:
-    """What a step leaves behind: (B, T) token advantages in key order, ``care/`` metrics, and how they came about."""
+    """What a step leaves: (B, T) token advantages in key order, which add up to a row's, metrics, and their origin."""
 
     token_advantages: torch.Tensor
     metrics: dict[str, float]
@@ -167,7 +166,7 @@ def _in_batch_order(result: CareResult, order_B: torch.Tensor) -> CareResult:
 
 
 def compute_step(
-    rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig, loss_agg_mode: str, repairs: Repairs | None = None
+    rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig, repairs: Repairs | None = None
 ) -> CareStep:
     """Run CARE on one step's rollouts.
 
@@ -175,7 +174,6 @@ def compute_step(
         rollouts: The step's rows in key order.
         tokenizer: The policy's tokenizer, which says which bytes a token stands for.
         care: ``algorithm.care``.
-        loss_agg_mode: ``actor_rollout_ref.actor.loss_agg_mode``, which the advantages are scaled for.
         repairs: What RGR did to these rows; None when it is off.
 
     Raises:
@@ -200,7 +198,6 @@ def compute_step(
         tokens_BT = token_advantages(advantages_B, mask_BT, regions, acc_B, care)
         if repairs is not None:
             tokens_BT = weigh_failed_repairs(tokens_BT, repairs.importance)
-        scaled_BT = scale_for_loss_agg(tokens_BT, mask_BT, loss_agg_mode)
     with clock.stage("metrics"):
         metrics = group_metrics(
             result=result,
@@ -216,7 +213,7 @@ def compute_step(
         metrics |= _left_out_metrics(rollouts)
         sampled_B = rollouts.acc if repairs is None else repairs.sampled_acc
         metrics["care/acc_sampled"] = float(sampled_B[rollouts.valid].mean()) if rollouts.valid.any() else 0.0
-    return CareStep(scaled_BT, metrics | clock.metrics(), regions, result)
+    return CareStep(tokens_BT, metrics | clock.metrics(), regions, result)
 
 
 def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:

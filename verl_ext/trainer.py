@@ -113,13 +113,12 @@ class CareTrainerMixin:
         if self.care is None:
             return compute(batch, metrics=metrics)
         rollouts = read_rollouts(batch, self.care.positive_threshold)
-        loss_agg_mode = self.config.actor_rollout_ref.actor.loss_agg_mode
-        step = compute_step(rollouts, self.tokenizer, self.care, loss_agg_mode, self._repairs)
+        step = compute_step(rollouts, self.tokenizer, self.care, self._repairs)
         metrics.update(step.metrics)
         if self.config.trainer.get("rollout_data_dir"):
             folder = Path(self.config.trainer.rollout_data_dir)
             write_group_log(folder, self.global_steps, rollouts, step.regions, step.result)
-        with token_advantages_for_verl(step.token_advantages):
+        with token_advantages_for_verl(step.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
 
 

@@ -35,6 +35,10 @@ EMBEDDING_SELECTORS = ("nearest", "mixed", "farthest")
 """Selectors that need the policy's hidden states; ``lexical`` and ``random`` do not."""
 EMBEDDING_STRATEGIES = ("fsdp", "fsdp2")
 """Actor strategies whose engine can return them."""
+REFUSED_POLICY_LOSSES = {
+    "geo_mean": "averages the advantages of a row before it weighs them, which undoes CARE's token weights",
+}
+"""verl's policy losses under which CARE's token advantages would not mean what they say."""
 TRAINER_MODES = ("sync", "colocate_async", "separate_async")
 
 _NO_EMBEDDINGS = "use algorithm.care.selector=lexical (or random), which need no hidden states"
@@ -68,7 +72,7 @@ def validate_run(config: DictConfig) -> CareConfig:
             f"algorithm.adv_estimator=care: the plugin could not adapt verl ({causes}). "
             "`python -m verl_ext.doctor` compares versions."
         )
-    care = CareConfig.from_omegaconf(config.algorithm.get("care"))
+    care = CareConfig.of_run(config.algorithm.get("care"))
     _check_trainer(config)
     _check_rollout(config)
     _check_objective(config)
@@ -100,6 +104,19 @@ def _check_rollout(config: DictConfig) -> None:
 
 def _check_objective(config: DictConfig) -> None:
     check_loss_agg_mode(config.actor_rollout_ref.actor.loss_agg_mode)
+    loss = config.actor_rollout_ref.actor.policy_loss.get("loss_mode", "vanilla")
+    if loss in REFUSED_POLICY_LOSSES:
+        remedy = f"{REFUSED_POLICY_LOSSES[loss]}; set it to vanilla (verl's default), gspo or cispo"
+        _refuse("actor_rollout_ref.actor.policy_loss.loss_mode", loss, remedy)
+    correction = config.algorithm.get("rollout_correction")
+    rejection = None if correction is None else correction.get("rollout_rs")
+    if rejection is not None and correction.get("bypass_mode", False) and "token" in str(rejection):
+        remedy = (
+            "in bypass mode tokens are rejected inside the loss, after CARE has fitted a row's credit to its tokens: "
+            "those that are left would weigh more; set algorithm.rollout_correction.bypass_mode=false, or "
+            "reject whole sequences (seq_...)"
+        )
+        _refuse("algorithm.rollout_correction.rollout_rs", rejection, remedy)
     if config.algorithm.use_kl_in_reward:
         remedy = "CARE never modifies rewards; set it to false and use actor_rollout_ref.actor.use_kl_loss=true"
         _refuse("algorithm.use_kl_in_reward", True, remedy)

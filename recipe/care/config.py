@@ -13,8 +13,9 @@
 # limitations under the License.
 """Configuration of CARE: frozen dataclasses, validated where they are made.
 
-Every key is optional; the defaults are the paper's. In a verl config the same fields live under ``algorithm.care``, so
-an error always names that full key. ``docs/configuration.md`` is tested against this file.
+Every key is optional; the defaults of the fields are the paper's, and a training run changes some by its preset. In a
+verl config the same fields live under ``algorithm.care``, so an error always names that full key.
+``docs/configuration.md`` is tested against this file.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ from typing import TypeVar
 
 from recipe.care.cues import cue_text
 from recipe.care.errors import CareConfigError
-from recipe.care.presets import PRESETS, over_preset
+from recipe.care.presets import DEFAULT_PRESET, PRESETS, over_preset
 
 ROOT = "algorithm.care"
 
 ANCHORS = ("shortest", "random", "highest_logp", "multi")
 SELECTORS = ("nearest", "mixed", "farthest", "random", "lexical")
 RESCUE_LOGPS = ("mean", "sum")
+BLAMES = ("answer", "response")
 RGR_TARGETS = ("rewrite", "continue")
 RGR_ON_FAIL = ("reflected", "original")
 RGR_GROUPS = ("mixed", "failed", "all")
@@ -89,10 +91,13 @@ class RegionsConfig:
     """Weight of a rationale token of a correct row (an answer token weighs 1; a wrong row's rationale weighs 0)."""
     rationale_share: float | None = None
     """Instead of ``gamma_pos``: the share of a correct row's credit its rationale gets, whatever the lengths."""
+    blame: str = "answer"
+    """Which tokens of a wrong row are pushed down: its ``answer`` (the paper's), or the whole ``response`` alike."""
     include_tags: bool = True
     """Count the tags and the end-of-turn token as part of the region they close."""
 
     def __post_init__(self) -> None:
+        _one_of("regions.blame", self.blame, BLAMES)
         if self.gamma_pos is None and self.rationale_share is None:
             _fail("regions.gamma_pos", None, "set gamma_pos or rationale_share; exactly one of them is in force.")
         if self.gamma_pos is not None:
@@ -230,9 +235,19 @@ class CareConfig:
             _fail("regions.rationale_share", share, "excludes regions.gamma_pos; set only one of the two.")
         if not isinstance(node, Mapping) or "preset" not in node:
             return _from_mapping(cls, node, "")
-        preset = "paper" if node["preset"] is None else str(node["preset"])
-        _one_of("preset", preset, tuple(PRESETS))
-        return _from_mapping(cls, over_preset(preset, {key: node[key] for key in node if key != "preset"}), "")
+        given = {key: node[key] for key in node if key != "preset"}
+        if node["preset"] is None:
+            return _from_mapping(cls, given, "")
+        _one_of("preset", str(node["preset"]), tuple(PRESETS))
+        return _from_mapping(cls, over_preset(str(node["preset"]), given), "")
+
+    @classmethod
+    def of_run(cls, node: Mapping[str, object] | None) -> CareConfig:
+        """The configuration of a training run: ``from_omegaconf``, over ``DEFAULT_PRESET`` where no preset is named."""
+        named = isinstance(node, Mapping) and node.get("preset") is not None
+        if named or not (node is None or isinstance(node, Mapping)):
+            return cls.from_omegaconf(node)
+        return cls.from_omegaconf({**(node or {}), "preset": DEFAULT_PRESET})
 
 
 _Config = TypeVar("_Config")

@@ -30,6 +30,8 @@ CUES: dict[str, str] = {
         "Wait, this is not right.\n1. Which step above is the first wrong one, and why?\n2. What is correct there?\n"
         "3. From that step on, work the answer out again, briefly."
     ),
+    # The paper's own words.
+    "paper": "Your previous reasoning had an error. Find the mistake, correct it, and re-derive. Keep it concise.",
 }
 """The built-in cues, by the name ``algorithm.care.rgr.template`` knows them by."""
 
@@ -41,7 +43,7 @@ def cue_text(template: str) -> str:
     """The text that is inserted into the think region, on lines of its own.
 
     Args:
-        template: ``plain``, ``structured``, or the text of your own cue.
+        template: A key of ``CUES``, or the text of your own cue.
 
     Raises:
         CareConfigError: The text is empty, has a field such as ``{answer}``, or contains one of the four tags.

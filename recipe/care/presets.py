@@ -13,8 +13,9 @@
 # limitations under the License.
 """Named sets of settings, chosen with ``algorithm.care.preset``; a key the user sets wins over the preset's.
 
-``paper`` is the defaults of ``recipe.care.config``. What ``best`` changes, and on what evidence, is in
-``docs/comparing.md``.
+``paper`` follows the paper's letter, also where the fields' defaults in ``recipe.care.config`` read it otherwise.
+``steady`` is those defaults and what keeps long runs from decaying. What ``best`` changes is in ``docs/comparing.md``,
+and why a long run decays in ``docs/paper_map.md``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PRESETS: dict[str, Mapping[str, object]] = {
-    "paper": {},
+    "steady": {"regions": {"blame": "response"}, "rgr": {"fill_to": 0.5}},
+    "paper": {
+        "rescue": {"normalize": True, "logp": "sum"},
+        "rgr": {"template": "paper", "importance": "none"},
+    },
     "best": {
         "anchor": "multi",
         "regions": {"enable": False},
@@ -30,6 +35,8 @@ PRESETS: dict[str, Mapping[str, object]] = {
         "rgr": {"groups": "all", "candidates": "all", "fill_to": 0.5},
     },
 }
+DEFAULT_PRESET = "steady"
+"""What a training run has that names none."""
 
 
 def over_preset(name: str, given: Mapping[str, object]) -> dict[str, object]:

@@ -179,8 +179,9 @@ def token_advantages(
     """Spread each row's advantage A over its tokens: ``a_t = A * w_t / sum_u w_u``, so that a row sums to A.
 
     Answer tokens weigh 1, rationale tokens of correct rows ``gamma_pos``, everything else 0. With ``rationale_share``
-    set, a correct row's rationale gets that share of A instead, whatever the lengths. With regions off, every response
-    token weighs the same. ``loss_scale.scale_for_loss_agg`` then fits the result to verl's loss aggregation.
+    set, a correct row's rationale gets that share of A instead, whatever the lengths. With ``blame=response`` all
+    tokens of a wrong row weigh the same, with regions off those of every row. ``loss_scale.scale_for_loss_agg`` then
+    fits the result to verl's loss aggregation.
 
     Args:
         advantages: (B,) one advantage per row.
@@ -216,7 +217,10 @@ def _region_weights(
         share_B1 = (correct_B[:, None] & (tokens_B1 > 0)).to(dtype) * config.rationale_share
         answer_B1 = (1 - share_B1) / answer_BT.sum(dim=1, keepdim=True).clamp(min=1)
         rationale_B1 = share_B1 / tokens_B1.clamp(min=1)
-    return answer_BT * answer_B1 + rationale_BT * rationale_B1
+    weights_BT = answer_BT * answer_B1 + rationale_BT * rationale_B1
+    if config.blame == "response":
+        weights_BT = torch.where(correct_B[:, None], weights_BT, mask_BT.to(dtype))
+    return weights_BT
 
 
 def row_masses(token_advantages: torch.Tensor, regions: Regions) -> RowMasses:

@@ -164,7 +164,7 @@ def _settings(config: DictConfig, is_rl: bool) -> dict[str, object]:
     found = {name: OmegaConf.select(config, name) for name in names}
     settings = {name: value for name, value in found.items() if value is not None}
     if OmegaConf.select(config, "algorithm.adv_estimator") == "care":
-        care = CareConfig.from_omegaconf(OmegaConf.select(config, "algorithm.care"))
+        care = CareConfig.of_run(OmegaConf.select(config, "algorithm.care"))
         settings |= flat(asdict(care), CARE)
     return settings
 

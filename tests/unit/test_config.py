@@ -44,6 +44,8 @@ REFUSED = {
     "regions.rationale_share=0.5 regions.gamma_pos=0.1": "algorithm.care.regions.rationale_share=0.5: excludes",
     "rgr.candidates=0": "must be at least 1, or 'all'; rgr.enable=false switches RGR off.",
     "rgr.candidates=some": "algorithm.care.rgr.candidates='some': must be one of all.",
+    "regions.blame=rationale": "algorithm.care.regions.blame='rationale': must be one of answer, response.",
+    "rgr.importance=full": "algorithm.care.rgr.importance='full': must be one of truncated, none.",
     "rgr.groups=every": "algorithm.care.rgr.groups='every': must be one of mixed, failed, all.",
     "rgr.target=rewrit": "Did you mean 'rewrite'?",
     "rgr.fill_to=1": "algorithm.care.rgr.fill_to=1.0: must be above 0 and below 1, so that a failure is left; or null.",
@@ -56,7 +58,7 @@ REFUSED = {
     "rgr.enabel=true": "there is no such setting. Did you mean algorithm.care.rgr.enable?",
     "rgr=3": "algorithm.care.rgr=3: must be a mapping of settings, or left out.",
     "presets=best": "algorithm.care.presets='best': there is no such setting.",
-    "preset=bets": "algorithm.care.preset='bets': must be one of paper, best. Did you mean 'best'?",
+    "preset=bets": "algorithm.care.preset='bets': must be one of steady, paper, best. Did you mean 'best'?",
 }
 
 
@@ -84,7 +86,28 @@ def test_nothing_set_is_the_paper():
         regions=RegionsConfig(enable=True, gamma_pos=0.005),
         rgr=RgrConfig(enable=True, neg_scale=0.25),
     )
-    assert CareConfig.from_omegaconf(None) == care() == care("rgr={}") == care("preset=paper") == papers
+    assert CareConfig.from_omegaconf(None) == care() == care("rgr={}") == papers
+
+
+def test_the_preset_paper_follows_the_letter_where_the_defaults_read_it_otherwise():
+    letter = care("preset=paper")
+    assert (letter.rescue.normalize, letter.rescue.logp) == (True, "sum")
+    assert (letter.rgr.template, letter.rgr.temperature, letter.rgr.top_p) == ("paper", None, None)
+    assert (letter.regions.blame, letter.rgr.importance) == ("answer", "none")
+
+
+def run(*settings: str) -> CareConfig:
+    return CareConfig.of_run(OmegaConf.from_dotlist(list(settings)))
+
+
+def test_a_run_that_names_no_preset_has_the_steady_one():
+    steady = care("preset=steady")
+    assert CareConfig.of_run(None) == run() == run("preset=null") == run("preset=steady") == steady != care()
+    assert (steady.regions.blame, steady.rgr.importance, steady.rgr.fill_to) == ("response", "truncated", 0.5)
+    assert run("regions.blame=answer", "k=2").regions.blame == "answer"
+    assert run("preset=paper") == care("preset=paper") and run("preset=best", "k=2") == care("preset=best", "k=2")
+    with pytest.raises(CareConfigError, match=r"^algorithm\.care=\[1\]: must be a mapping"):
+        CareConfig.of_run([1])
 
 
 def test_the_whole_of_it_must_be_a_mapping():

@@ -98,7 +98,7 @@ def _step_metrics() -> dict[str, float]:
         old_logp=-torch.ones(ids.shape),
         think_embeddings=torch.eye(3),
     )
-    return compute_step(rollouts, _Tokenizer(), CareConfig(), "token-mean").metrics
+    return compute_step(rollouts, _Tokenizer(), CareConfig()).metrics
 
 
 def test_the_cpu_page_explains_every_setting():

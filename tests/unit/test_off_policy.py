@@ -13,6 +13,7 @@
 # limitations under the License.
 """How far a failed repair is pushed down."""
 
+import itertools
 import math
 
 import torch
@@ -54,7 +55,7 @@ def test_no_token_gains_changes_its_sign_or_depends_on_other_rows(tokens, others
 
 
 def _push_down(steps: int, *, weighed: bool) -> list[float]:
-    """log pi of a token that every step finds in a failed repair and pushes down; mu writes it half of the time."""
+    """Log pi of a token that every step finds in a failed repair and pushes down; mu writes it half of the time."""
     logits = torch.tensor([math.log(0.05), math.log(0.95)], requires_grad=True)
     sampled, taken = torch.tensor([[math.log(0.5)]]), []
     for _ in range(steps):
@@ -72,6 +73,6 @@ def _push_down(steps: int, *, weighed: bool) -> list[float]:
 def test_the_push_on_text_that_the_policy_does_not_write_ends():
     """The same failed repair, step after step: without weights its log-probability falls by a constant, for ever."""
     without, weighed = (_push_down(400, weighed=each) for each in (False, True))
-    fall = [[before - after for before, after in zip(one, one[1:], strict=False)] for one in (without, weighed)]
+    fall = [[before - after for before, after in itertools.pairwise(one)] for one in (without, weighed)]
     assert without[-1] < -300 and min(fall[0][50:]) > 0.9 * max(fall[0])
     assert weighed[-1] > -7 and fall[1][-1] < 0.01 * fall[0][-1]

@@ -139,6 +139,17 @@ def test_masses_of_nothing_are_zero() -> None:
     assert region_masses(torch.zeros(1, 3), regions) == dict.fromkeys(REGION_METRICS, 0.0)
 
 
+def test_a_failure_may_be_blamed_as_a_whole() -> None:
+    """A = -1 on 8 tokens is -1/8 each, rationale, answer and what stands between alike; a correct row is as before."""
+    mask, regions = drawn("tttt.aaa", "tttt.aaa")
+    acc, rows = torch.tensor([0, 1]), torch.tensor([-1.0, 2.0])
+    blamed = token_advantages(rows, mask, regions, acc, CareConfig(regions=RegionsConfig(blame="response")))
+    papers = token_advantages(rows, mask, regions, acc, CareConfig())
+    torch.testing.assert_close(blamed[0], torch.full((8,), -1 / 8))
+    torch.testing.assert_close(papers[0], torch.tensor([0, 0, 0, 0, 0, -1 / 3, -1 / 3, -1 / 3]))
+    assert torch.equal(blamed[1], papers[1])
+
+
 # What follows runs verl's own loss on a toy policy.
 ADVANTAGES = torch.tensor([1.5, -0.5, 0.25, -2.0, 1.0])
 ACC = torch.tensor([1, 0, 1, 0, 1])

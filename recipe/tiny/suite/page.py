@@ -93,8 +93,8 @@ def write_page(results: Sequence[Result], out: Path) -> None:
 
 
 def beside(table: Table, results: Sequence[Result]) -> str:
-    """The table's last method against each of the others, paired by seed."""
-    *others, (name, runs) = by_seed(table.methods, results).items()
+    """The table's last method that was run against each of the others, paired by seed."""
+    *others, (name, runs) = [(name, runs) for name, runs in by_seed(table.methods, results).items() if runs]
     lines = [f"| {name} minus | after the same updates | at equal tokens |", "|---|---|---|"]
     for other, theirs in others:
         if found := differences(runs, theirs):

@@ -63,20 +63,34 @@ def _yaml(value: object) -> str:
     return "null" if value is None else str(value).lower()
 
 
-def _care(name: str, algorithm: str = "care", **settings: object) -> Method:
-    """CARE with some of ``algorithm.care`` changed; ``__`` stands for the dot."""
+LETTER: dict[str, object] = {"regions__blame": "answer", "rgr__importance": "none", "rgr__fill_to": None}
+"""What lets a run of more than some sixty steps decay; the tables of 30 steps were run with it."""
+
+
+def _run(name: str, algorithm: str = "care", **settings: object) -> Method:
+    """CARE as a run has it by default, with some of ``algorithm.care`` changed; ``__`` stands for the dot."""
     # Two signs: the demo has set some of them itself.
     changed = (f"++algorithm.care.{key.replace('__', '.')}={_yaml(value)}" for key, value in settings.items())
     return Method(name, algorithm, tuple(changed))
 
 
-def _best(name: str, algorithm: str = "care", **settings: object) -> Method:
-    """The preset ``best`` with some of ``algorithm.care`` changed.
+def _care(name: str, algorithm: str = "care", **settings: object) -> Method:
+    """The same with the paper's blame, and failed repairs not weighed."""
+    return _run(name, algorithm, **LETTER | settings)
 
-    Spelled out, so that a result of an earlier ``best`` is not taken for one of today's.
+
+def _preset(name: str, preset: str, algorithm: str = "care", **settings: object) -> Method:
+    """A preset with some of ``algorithm.care`` changed.
+
+    Spelled out, so that a result of an earlier state of the preset is not taken for one of today's.
     """
-    preset = {key.replace(".", "__"): value for key, value in flat(PRESETS["best"]).items()}
-    return _care(name, algorithm, **preset | settings)
+    spelled = {key.replace(".", "__"): value for key, value in flat(PRESETS[preset]).items()}
+    return _run(name, algorithm, preset=preset, **spelled | settings)
+
+
+def _best(name: str, algorithm: str = "care", **settings: object) -> Method:
+    """The preset ``best`` with some of ``algorithm.care`` changed, and failed repairs not weighed."""
+    return _preset(name, "best", algorithm, **settings | {"rgr__importance": "none"})
 
 
 GRPO = Method("grpo", "grpo")
@@ -87,9 +101,11 @@ GSPO = Method("gspo", "gspo")
 PAPER: dict[str, Any] = {"regions__rationale_share": None, "regions__gamma_pos": 0.005}
 PAPER_NO_REPAIRS = _care("paper without repairs", "care_no_rgr", **PAPER)
 PAPER_CARE = _care("paper", **PAPER)
-BEST = _best("best")
+STEADY = _preset("steady", "steady")
+BEST = _preset("best", "best")
+BEST_IN_FULL = _best("best, failed repairs in full")
 BEST_NO_REPAIRS = _best("best without repairs", "care_no_rgr")
-WITH_AND_WITHOUT_REPAIRS = ((BEST, BEST_NO_REPAIRS), (PAPER_CARE, PAPER_NO_REPAIRS))
+WITH_AND_WITHOUT_REPAIRS = ((BEST_IN_FULL, BEST_NO_REPAIRS), (PAPER_CARE, PAPER_NO_REPAIRS))
 """What the effect of repairs is read off."""
 ONE_EACH: dict[str, Any] = {"rgr__fill_to": None, "rgr__candidates": 2}
 BEST_ONE_EACH = _best("best, one repair a group", **ONE_EACH)
@@ -120,11 +136,30 @@ def _one_by_one(name: str, title: str, *others: Method, **settings: tuple[object
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, PAPER_CARE, BEST)),
+        Table("main", "Methods", (GRPO, DAPO, GSPO, PAPER_NO_REPAIRS, PAPER_CARE, BEST_IN_FULL, STEADY, BEST)),
+        Table(
+            "long",
+            "Four times as many updates: what lasts, and what lets a run decay",
+            (
+                GRPO,
+                BEST,
+                STEADY,
+                _preset("steady without repairs", "steady", "care_no_rgr"),
+                _preset("steady, blame on the answer", "steady", regions__blame="answer"),
+                _preset("steady, failed repairs in full", "steady", rgr__importance="none"),
+                _preset("paper", "paper", regions__rationale_share=None, regions__gamma_pos=0.005),
+            ),
+        ),
         Table(
             "sampling",
             "With dynamic sampling and without",
-            (DAPO, *(_dynamic(one) for one in (BEST, BEST_ONE_EACH, BEST_ONE_IN_FAILED)), GRPO, BEST, BEST_ONE_EACH),
+            (
+                DAPO,
+                *(_dynamic(one) for one in (BEST_IN_FULL, BEST_ONE_EACH, BEST_ONE_IN_FAILED)),
+                GRPO,
+                BEST_IN_FULL,
+                BEST_ONE_EACH,
+            ),
         ),
         Table(
             "parts",
@@ -138,7 +173,7 @@ TABLES: dict[str, Table] = {
                 _best("best, one repair in mixed groups", **ONE_EACH, rgr__groups="mixed"),
                 BEST_ONE_IN_FAILED,
                 BEST_ONE_EACH,
-                BEST,
+                BEST_IN_FULL,
                 GRPO,
             ),
         ),
@@ -146,7 +181,7 @@ TABLES: dict[str, Table] = {
             "fill",
             "`best` with one thing changed",
             (
-                BEST,
+                BEST_IN_FULL,
                 BEST_ONE_EACH,
                 _best("best, one repair below half", rgr__candidates=1),
                 _best("best, filled to three quarters", rgr__fill_to=0.75),

@@ -221,6 +221,6 @@ def test_settings_name_the_option():
 
 def test_tables_have_distinct_methods():
     ablations = {"rgr", "fill", "selector", "anchor", "subgroup", "rescue", "regions"}
-    assert {"main", "sampling", "parts", *ablations} == set(TABLES)
+    assert {"main", "long", "sampling", "parts", *ablations} == set(TABLES)
     with pytest.raises(ValueError, match="same name"):
         Table("t", "x", (Method("a", "grpo"), Method("a", "care")))

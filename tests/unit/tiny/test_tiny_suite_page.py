@@ -80,7 +80,7 @@ def test_what_repairs_do_is_read_off_the_same_steps_with_and_without():
     header, _, line = page.effect_of_repairs(found).splitlines()
     assert "| steps 1-2 | steps 3-4 | steps 5-6 |" in header
     # 10 and 20: mean 15, half width 12.706 * 7.0711 / sqrt(2) = 63.5.
-    assert line == "| best | 2 | 75% | +0.0 ± 0.0 | +15.0 ± 63.5 | +30.0 ± 0.0 |"
+    assert line == "| best, failed repairs in full | 2 | 75% | +0.0 ± 0.0 | +15.0 ± 63.5 | +30.0 ± 0.0 |"
     assert page.effect_of_repairs(found[-1:]) == ""
 
 

@@ -93,8 +93,9 @@ def test_estimator_needs_a_care_aware_trainer():
     mask = torch.tensor([[1, 1, 0]])
     with pytest.raises(CareConfigError, match="CARE-aware trainer"):
         care_estimator(torch.zeros(1, 3), mask)
-    with token_advantages_for_verl(torch.tensor([[1.0, 2.0, 3.0]])):
+    with token_advantages_for_verl(torch.tensor([[0.5, 0.25, 0.25]]), "token-mean"):
         advantages, returns = care_estimator(torch.zeros(1, 3), mask)
-        assert advantages.tolist() == returns.tolist() == [[1.0, 2.0, 0.0]]
+        # Two tokens are left of the row, whose credit is scaled by their number.
+        assert advantages.tolist() == returns.tolist() == [[1.0, 0.5, 0.0]]
         with pytest.raises(CareDataError, match="changed in between"):
             care_estimator(torch.zeros(2, 3), torch.ones(2, 3))

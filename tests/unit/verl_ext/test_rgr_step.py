@@ -14,7 +14,6 @@
 """Putting repairs in their places: bookkeeping on random groups."""
 
 import copy
-import dataclasses
 
 import pytest
 import torch
@@ -32,9 +31,7 @@ from verl_ext import rollouts
 from verl_ext.rgr_records import REPAIR, SCORED, CandidateRepair, with_repairs
 from verl_ext.rgr_step import (
     MANAGER,
-    RowLogProbs,
     StepRepairs,
-    hide_from_rollout_correction,
     install_manager,
     plan_pass,
     refresh_log_probs,
@@ -120,12 +117,12 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         patch.setattr(rollouts, "tq", queue)
         before = copy.deepcopy(queue.rows)
         keys = list(batch.keys)
-        was = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean")
+        was = compute_step(read_rollouts(batch, None), TOKENIZER, care)
         repairs = StepRepairs(batch, TOKENIZER, care)
         repairs.write(batch)
         with_new_log_probs(queue, batch, repairs.replaced)
         result = repairs.result(batch, {})
-        now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", result)
+        now = compute_step(read_rollouts(batch, None), TOKENIZER, care, result)
 
     assert list(batch.keys) == keys == list(result.keys) and set(queue.rows) == set(keys)
     _check_rows(queue, batch, before, repairs.replaced)
@@ -181,7 +178,7 @@ def test_the_anchor_of_a_failed_group_is_the_shortest_of_the_repairs_not_of_the_
     repairs = StepRepairs(batch, TOKENIZER, care)
     repairs.write(batch)
     with_new_log_probs(queue, batch, repairs.replaced)
-    now = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-mean", repairs.result(batch, {}))
+    now = compute_step(read_rollouts(batch, None), TOKENIZER, care, repairs.result(batch, {}))
     assert now.result.role.tolist() == ["unused", "anchor", "hard_negative", "hard_negative"]
     assert now.metrics["care/anchor_len"] == 2.0
 
@@ -237,58 +234,6 @@ def test_only_replaced_rows_get_new_log_probs(monkeypatch):
     assert "micro_batch_size_per_gpu" not in batch.extra_info
 
 
-def repaired_group(monkeypatch):
-    """A right rollout, a failure whose repair failed too, and one that nobody repaired."""
-    queue = Queue()
-    failed = row_of(b"<think>no</think><answer>6</answer>", 0.0, [1.0, 1.0])
-    (failed["extra_fields"],) = with_repairs([failed["extra_fields"]], [candidate(Outcome.FAILED, 0, 3)], shown=0)
-    queue.rows["g_0_0"] = row_of(b"<think>so</think><answer>7</answer>", 1.0, [1.0, 0.0])
-    queue.rows["g_1_0"] = failed
-    queue.rows["g_2_0"] = row_of(b"<think>eh</think><answer>5</answer>", 0.0, [0.0, 1.0])
-    tags = [{"prompt_len": 2, "response_len": len(row["responses"]), "seq_len": 9} for row in queue.rows.values()]
-    monkeypatch.setattr(rollouts, "tq", queue)
-    return queue, KVBatchMeta(list(queue.rows), tags, "train")
-
-
-@pytest.mark.parametrize("importance", ["truncated", "none"])
-def test_a_failed_repair_is_pushed_down_as_often_as_the_policy_would_write_it(monkeypatch, importance):
-    queue, batch = repaired_group(monkeypatch)
-    care = CareConfig(rgr=RgrConfig(importance=importance))
-    repairs = StepRepairs(batch, TOKENIZER, care)
-    repairs.write(batch)
-    with_new_log_probs(queue, batch, repairs.replaced)
-    length = len(queue.rows["g_1_0"]["responses"])
-    old = torch.linspace(-4.0, -0.1, length)
-    log_probs = {1: RowLogProbs(old, torch.full((length,), -1.0), torch.ones(length))}
-    step = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-sum", repairs.result(batch, log_probs))
-    full = compute_step(read_rollouts(batch, None), TOKENIZER, care, "token-sum", repairs.result(batch, {}))
-    weights = (old + 1.0).clamp(max=0).exp() if importance == "truncated" else torch.ones(length)
-    assert full.token_advantages[1].min() < 0
-    torch.testing.assert_close(step.token_advantages[1, :length], full.token_advantages[1, :length] * weights)
-    assert torch.equal(step.token_advantages[[0, 2]], full.token_advantages[[0, 2]])
-    mismatch = (old + 1.0).abs().mean().item()
-    assert repairs.metrics(log_probs)["care/rgr/mismatch"] == pytest.approx(mismatch)
-
-
-def test_rewritten_rows_do_not_look_off_policy_to_verls_rollout_correction(monkeypatch):
-    queue, batch = repaired_group(monkeypatch)
-    others = {key: queue.rows[key]["rollout_log_probs"].clone() for key in ("g_0_0", "g_2_0")}
-    old = torch.full((len(queue.rows["g_1_0"]["responses"]),), -2.5)
-    hide_from_rollout_correction(batch, {1: RowLogProbs(old, old + 2.0, torch.ones_like(old))})
-    assert torch.equal(queue.rows["g_1_0"]["rollout_log_probs"], old)
-    assert all(torch.equal(queue.rows[key]["rollout_log_probs"], before) for key, before in others.items())
-
-
-def test_a_repair_without_sampled_log_probs_is_refused(monkeypatch):
-    queue, batch = repaired_group(monkeypatch)
-    failed = queue.rows["g_1_0"]
-    repair = CandidateRepair.unpacked(failed["extra_fields"][REPAIR])
-    silent = dataclasses.replace(repair.row, text=dataclasses.replace(repair.row.text, log_probs=None))
-    failed["extra_fields"][REPAIR] = dataclasses.replace(repair, row=silent).packed()
-    with pytest.raises(CareDataError, match=r"algorithm.care.rgr.enable=true: .* no log-probabilities"):
-        StepRepairs(batch, TOKENIZER, CareConfig()).write(batch)
-
-
 def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
     queue, keys = Queue(), ["a_0_0", "a_1_0"]
     for key in keys:
@@ -298,7 +243,7 @@ def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
     result = StepRepairs(batch, TOKENIZER, CareConfig()).result(batch, {})
     batch.reorder([1, 0])
     with pytest.raises(CareDataError, match="reordered"):
-        compute_step(read_rollouts(batch, None), TOKENIZER, CareConfig(), "token-mean", result)
+        compute_step(read_rollouts(batch, None), TOKENIZER, CareConfig(), result)
 
 
 def test_the_trainer_chooses_the_workers_unless_the_user_did(caplog):
