@@ -69,7 +69,11 @@ setup(
             "data_prep*",
         ]
     ),
-    package_data={"verl_ext": ["config/*.yaml"], "recipe.care": ["py.typed"], "recipe.evaluation": ["*.txt"]},
+    package_data={
+        "verl_ext": ["config/*.yaml", "locks/*.txt"],
+        "recipe.care": ["py.typed"],
+        "recipe.evaluation": ["*.txt"],
+    },
     install_requires=CORE,
     extras_require={"cpu": [*CPU, *PLOT], "gpu": GPU, "flash": FLASH, "test": TEST, "dev": DEV},
     entry_points={"verl.plugins": ["care = verl_ext.plugin"]},

@@ -27,7 +27,19 @@ ROOT = Path(__file__).parents[2]
 RL = ["run_qwen2_5_vl_3b_care.sh", "run_qwen2_5_vl_7b_care.sh", "run_qwen3_vl_8b_care.sh"]
 GPU = [*RL, "run_qwen2_5_vl_7b_cold_start.sh"]
 TINY = ["run_tiny_vlm_care_cpu.sh", "run_tiny_vlm_cold_start_cpu.sh"]
-OURS = ("METHOD", "LORA", "DRY_RUN", "SKIP_SETUP", "VENV", "PYTHON", "RUN_DIR", "DATA_DIR", "OUT_DIR", "MODEL_PATH")
+OURS = (
+    "METHOD",
+    "LORA",
+    "DRY_RUN",
+    "SKIP_SETUP",
+    "LOCKED",
+    "VENV",
+    "PYTHON",
+    "RUN_DIR",
+    "DATA_DIR",
+    "OUT_DIR",
+    "MODEL_PATH",
+)
 NOTES = """#!/bin/bash
 { printf '%s\\n' "$PWD" "$@"; echo; } >>"$NOTES"
 [[ " $* " != *" torch.distributed.run "* ]]
@@ -212,17 +224,52 @@ def test_set_up_mends_an_environment_without_pip(run, tmp_path):
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").write_text(broken)
     (venv / "bin" / "python").chmod(0o755)
-    base.write_text('#!/bin/bash\n[[ "$1 $2" != "-m venv" ]] || { printf "#!/bin/sh\\n" >"$3/bin/python"; }\n')
+    version = '#!/bin/bash\n[[ "$1" != -c ]] || echo 3.11\n'
+    base.write_text(version + '[[ "$1 $2" != "-m venv" ]] || { printf "#!/bin/sh\\n" >"$3/bin/python"; }\n')
     base.chmod(0o755)
     result = run("setup.sh", PYTHON=str(base), VENV=str(venv))
     assert result.returncode == 0 and "done: " in result.stdout, result.stderr
     # One that cannot be mended is not blamed on the network.
     (venv / "bin" / "python").write_text(broken)
     (venv / ".care-setup").unlink()
-    base.write_text("#!/bin/sh\n")
+    base.write_text(version)
     result = run("setup.sh", PYTHON=str(base), VENV=str(venv))
     assert result.returncode == 1 and "has no pip that runs; remove the folder" in result.stderr
     assert "index" not in result.stderr
+
+
+@pytest.mark.parametrize("stack", ["cpu", "gpu"])
+def test_set_up_installs_what_is_locked(stack, run, stub, calls, tmp_path):
+    base = tmp_path / "base"
+    base.write_text('#!/bin/sh\n[ "$1" != -c ] || echo 3.12\n')
+    base.chmod(0o755)
+
+    def set_up(**variables: str) -> set[str]:
+        (tmp_path / "notes").write_text("")
+        result = run("setup.sh", stack, PYTHON=str(base), VENV=str(stub.parents[1]), **variables)
+        assert result.returncode == 0, result.stderr
+        arguments = [call for call in calls() if "install" in call]
+        assert all("--constraint" in call for call in arguments if "--no-deps" not in call)
+        return {call[call.index("--constraint") + 1] for call in arguments if "--constraint" in call}
+
+    assert set_up() == {str(ROOT / "verl_ext" / "locks" / f"{stack}-3.12.txt")}
+    assert set_up() == set()
+    # Another lock is another environment.
+    assert set_up(LOCKED="0") == {"/dev/null"}
+    assert set_up() != set()
+
+
+@pytest.mark.parametrize("script", ["setup.sh", "setup_lmms.sh"])
+def test_locked_is_0_or_1(script, run, stub):
+    result = run(script, LOCKED="no", VENV=str(stub.parents[1]))
+    assert result.returncode == 1 and "LOCKED=no: set it to 1 (the locked versions) or 0 (the newest)" in result.stderr
+
+
+def test_set_up_refuses_a_python_without_a_lock(run, tmp_path):
+    (tmp_path / "base").write_text('#!/bin/sh\n[ "$1" != -c ] && echo Python 3.13.1 || echo 3.13\n')
+    (tmp_path / "base").chmod(0o755)
+    result = run("setup.sh", PYTHON=str(tmp_path / "base"), VENV=str(tmp_path / "env"))
+    assert result.returncode == 1 and "Python 3.13.1 is not supported; Python 3.10-3.12 is needed" in result.stderr
 
 
 @pytest.mark.parametrize("script", RL)

