@@ -16,7 +16,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,19 +27,7 @@ ROOT = Path(__file__).parents[2]
 RL = ["run_qwen2_5_vl_3b_care.sh", "run_qwen2_5_vl_7b_care.sh", "run_qwen3_vl_8b_care.sh"]
 GPU = [*RL, "run_qwen2_5_vl_7b_cold_start.sh"]
 TINY = ["run_tiny_vlm_care_cpu.sh", "run_tiny_vlm_cold_start_cpu.sh"]
-OURS = (
-    "METHOD",
-    "LORA",
-    "DRY_RUN",
-    "SKIP_SETUP",
-    "LOCKED",
-    "VENV",
-    "PYTHON",
-    "RUN_DIR",
-    "DATA_DIR",
-    "OUT_DIR",
-    "MODEL_PATH",
-)
+OURS = ("METHOD", "LORA", "DRY_RUN", "SKIP_SETUP", "VENV", "PYTHON", "RUN_DIR", "DATA_DIR", "OUT_DIR", "MODEL_PATH")
 NOTES = """#!/bin/bash
 { printf '%s\\n' "$PWD" "$@"; echo; } >>"$NOTES"
 [[ " $* " != *" torch.distributed.run "* ]]
@@ -239,59 +226,6 @@ def test_set_up_mends_an_environment_without_pip(run, tmp_path):
     assert "index" not in result.stderr
 
 
-@pytest.mark.parametrize("stack", ["cpu", "gpu"])
-def test_set_up_installs_what_is_locked(stack, run, stub, calls, tmp_path):
-    base = tmp_path / "base"
-    base.write_text('#!/bin/sh\n[ "$1" != -c ] || echo 3.12\n')
-    base.chmod(0o755)
-
-    def set_up(**variables: str) -> set[str]:
-        (tmp_path / "notes").write_text("")
-        result = run("setup.sh", stack, PYTHON=str(base), VENV=str(stub.parents[1]), **variables)
-        assert result.returncode == 0, result.stderr
-        arguments = [call for call in calls() if "install" in call]
-        assert all("--constraint" in call for call in arguments if "--no-deps" not in call)
-        return {call[call.index("--constraint") + 1] for call in arguments if "--constraint" in call}
-
-    assert set_up() == {str(ROOT / "verl_ext" / "locks" / f"{stack}-3.12.txt")}
-    assert set_up() == set()
-    # Another lock is another environment.
-    assert set_up(LOCKED="0") == {"/dev/null"}
-    assert set_up() != set()
-
-
-@pytest.mark.parametrize("uv_status", [0, 1])
-def test_the_long_step_of_set_up_is_uvs_and_where_that_fails_pips(uv_status, run, stub, calls, tmp_path):
-    base, uv = tmp_path / "base", stub.with_name("uv")
-    base.write_text('#!/bin/sh\n[ "$1" != -c ] || echo 3.11\n')
-    # What says where uv takes packages from is run by a real interpreter.
-    stub.write_text(NOTES.replace("{", f'[[ "$1" != */uv_settings.py ]] || exec "{sys.executable}" "$@"\n{{', 1))
-    noted = """{ printf '%s\\n' "$PWD" uv "$@" "$UV_CONSTRAINT"; echo; } >>"$NOTES\""""
-    uv.write_text(f"#!/bin/bash\n{noted}\nexit {uv_status}\n")
-    for program in (base, uv):
-        program.chmod(0o755)
-    done = run("setup.sh", PYTHON=str(base), VENV=str(stub.parents[1]))
-    assert done.returncode == 0, done.stderr
-    installs = [call[1:] for call in calls() if f"{ROOT}[cpu]" in call]
-    assert [call[0] == "uv" for call in installs] == ([True, False] if uv_status else [True])
-    lock = str(ROOT / "verl_ext" / "locks" / "cpu-3.11.txt")
-    assert all(lock in " ".join(call) for call in installs)
-    assert ("pip's turn" in done.stdout) == bool(uv_status)
-
-
-@pytest.mark.parametrize("script", ["setup.sh", "setup_lmms.sh"])
-def test_locked_is_0_or_1(script, run, stub):
-    result = run(script, LOCKED="no", VENV=str(stub.parents[1]))
-    assert result.returncode == 1 and "LOCKED=no: set it to 1 (the locked versions) or 0 (the newest)" in result.stderr
-
-
-def test_set_up_refuses_a_python_without_a_lock(run, tmp_path):
-    (tmp_path / "base").write_text('#!/bin/sh\n[ "$1" != -c ] && echo Python 3.13.1 || echo 3.13\n')
-    (tmp_path / "base").chmod(0o755)
-    result = run("setup.sh", PYTHON=str(tmp_path / "base"), VENV=str(tmp_path / "env"))
-    assert result.returncode == 1 and "Python 3.13.1 is not supported; Python 3.10-3.12 is needed" in result.stderr
-
-
 @pytest.mark.parametrize("script", RL)
 def test_default_data_is_what_the_documented_commands_write(script, run, stub, calls):
     assert run(script, DRY_RUN="1", PYTHON=str(stub)).returncode == 0
@@ -312,12 +246,3 @@ def test_run_all_refuses_what_it_does_not_know(arguments, tmp_path):
     assert result.returncode == 2 and "no such option" in result.stderr and "--fast" in result.stderr
     result = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
     assert result.returncode == 0 and "bash tests/run_all.sh --fast" in result.stdout
-
-
-def test_run_latest_refuses_what_it_does_not_know(tmp_path):
-    """Before it makes its environment anew."""
-    command = ["bash", str(ROOT / "tests" / "run_latest.sh")]
-    result = subprocess.run([*command, "--fast"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
-    assert result.returncode == 2 and "--fast: no such option" in result.stderr
-    result = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
-    assert result.returncode == 0 and "bash tests/run_latest.sh" in result.stdout
