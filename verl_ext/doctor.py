@@ -68,7 +68,7 @@ class Report:
             print(f"== {self.place}")
             print("\n".join(f"   {line}" for line in self.lines))
         for warning in self.warnings:
-            print(f"! {self.place}: {warning}", file=sys.stderr)
+            print(f"?? {self.place}: {warning}", file=sys.stderr)
         for problem in self.problems:
             print(f"!! {self.place}: {problem}", file=sys.stderr)
 
