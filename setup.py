@@ -13,8 +13,9 @@
 # limitations under the License.
 """Packaging of CARE for verl: ``pip install .[gpu]`` (or ``.[cpu]``) and ``algorithm.adv_estimator=care``.
 
-``setup.py`` is the whole of it: the version pins below are the set that the tests run against. See
-``docs/install.md`` for why each dependency is there.
+``setup.py`` is the whole of it. The ranges below are for environments that exist already: as wide as what is tested or
+known, up to the next major version. ``examples/setup.sh`` installs the versions of ``verl_ext/locks``; run
+``examples/lock.sh`` after a change here. See ``docs/install.md`` for why each dependency is there.
 """
 
 from setuptools import find_namespace_packages, setup
@@ -23,12 +24,12 @@ VERL = "verl[verl-core]==0.9.1"
 
 CORE = [
     VERL,  # the trainer this package plugs into; verl-core brings TransferQueue, which the V1 trainer imports
-    "wrapt>=1.16",  # post-import hooks: the plugin costs nothing until verl's trainer is really imported
-    "numpy>=2.0",
-    "omegaconf>=2.3",
+    "wrapt>=1.16,<3",  # post-import hooks: the plugin costs nothing until verl's trainer is really imported
+    "numpy>=2.0,<3",
+    "omegaconf>=2.3,<3",
     # The converters use pillow, tqdm, datasets, huggingface-hub and qwen-vl-utils too: verl-core brings all of them.
-    "pandas>=2.0",
-    "pyarrow>=19.0",
+    "pandas>=2.0,<4",
+    "pyarrow>=19.0,<27",
     # The verifier's last resort for LaTeX answers; this antlr is the one hydra needs too.
     "math-verify[antlr4_9_3]==0.9.0",
 ]
@@ -47,6 +48,7 @@ GPU = ["torch==2.11.0", "torchvision==0.26.0", "vllm==0.24.0", "transformers==5.
 FLASH = ["flash-attn==2.8.3"]  # builds against the installed torch: a second step, see docs/install.md
 
 PLOT = ["matplotlib>=3.8"]
+# Nobody's environment but ours: without upper bounds, so that tests/run_latest.sh meets what is new.
 TEST = ["pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "filelock>=3.12", "hypothesis>=6.100", *PLOT]
 DEV = [*TEST, "ruff>=0.14", "mypy>=1.13", "types-PyYAML", "pandas-stubs"]
 
@@ -69,7 +71,11 @@ setup(
             "data_prep*",
         ]
     ),
-    package_data={"verl_ext": ["config/*.yaml"], "recipe.care": ["py.typed"], "recipe.evaluation": ["*.txt"]},
+    package_data={
+        "verl_ext": ["config/*.yaml", "locks/*.txt"],
+        "recipe.care": ["py.typed"],
+        "recipe.evaluation": ["*.txt"],
+    },
     install_requires=CORE,
     extras_require={"cpu": [*CPU, *PLOT], "gpu": GPU, "flash": FLASH, "test": TEST, "dev": DEV},
     entry_points={"verl.plugins": ["care = verl_ext.plugin"]},

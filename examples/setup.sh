@@ -18,7 +18,10 @@
 #   bash examples/setup.sh gpu        # verl 0.9.1's own GPU pins, for the 3B-8B examples
 #   EXTRAS=dev bash examples/setup.sh # with the test and lint tools
 #
-# Variables: VENV (.venv), PYTHON (python3), EXTRAS (none). Safe to run again: it does nothing when nothing changed.
+# Every version is the one in verl_ext/locks (made by examples/lock.sh); where packages come from is pip's configuration.
+#
+# Variables: VENV (.venv), PYTHON (python3), EXTRAS (none), LOCKED (1; with 0 the newest versions that setup.py allows).
+# Safe to run again: it does nothing when nothing changed.
 set -euo pipefail
 
 STACK=${1:-cpu}
@@ -28,7 +31,6 @@ PYTHON=${PYTHON:-python3}
 EXTRAS=${EXTRAS:-}
 # Where PyTorch keeps CPU builds; asked only when the configured index does not have one.
 TORCH_CPU_INDEX=${TORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
-TORCH_CPU=2.13.0
 
 say() { printf '[setup %4ds] %s\n' "$SECONDS" "$*"; }
 die() { printf '[setup] %s\n' "$*" >&2; exit 1; }
@@ -40,13 +42,20 @@ cpu | gpu) ;;
 esac
 
 command -v "$PYTHON" >/dev/null || die "no '$PYTHON' here; install Python 3.10-3.12 or set PYTHON=/path/to/python"
-"$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' ||
+VERSION=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+LOCK=$ROOT/verl_ext/locks/$STACK-$VERSION.txt
+[[ -f $LOCK ]] ||
   die "$("$PYTHON" --version) is not supported; Python 3.10-3.12 is needed (3.11 is what the tests run on). Set PYTHON=..."
+case ${LOCKED:-1} in
+0) CONSTRAINTS=/dev/null ;;
+1) CONSTRAINTS=$LOCK ;;
+*) die "LOCKED=$LOCKED: set it to 1 (the locked versions) or 0 (the newest)" ;;
+esac
 "$PYTHON" -c 'import ensurepip' 2>/dev/null ||
   die "$PYTHON cannot make virtual environments; install its venv package (on Debian: apt install python3-venv)"
 
 stamp="$VENV/.care-setup"
-wanted="$STACK $EXTRAS $(cksum <"$ROOT/setup.py") $("$PYTHON" --version) $ROOT"
+wanted="$STACK $EXTRAS $(cat "$ROOT/setup.py" "$CONSTRAINTS" | cksum) $("$PYTHON" --version) $ROOT"
 if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
   say "$VENV is up to date"
   exit 0
@@ -68,11 +77,30 @@ install() {
   local what=$1
   shift
   say "installing $what"
-  pip install --quiet --no-compile "$@" || die "could not install $what. It needs a reachable Python package index and $need_gb GB; \
-the command was: pip install $*"
+  pip install --quiet --no-compile --constraint "$CONSTRAINTS" "$@" || die "could not install $what. It needs a reachable \
+Python package index and $need_gb GB; the command was: pip install --constraint $CONSTRAINTS $*"
 }
 
+# uv needs a quarter of pip's time, but does not read pip's configuration: where that says what uv cannot be told, pip does
+# the work. The cache is linked into the environment, so it takes no room of its own. It goes afterwards: if environments
+# shared it, a file of a package changed in one would be changed in all.
+install_with_uv() {
+  local what=$1 settings
+  shift
+  settings=$("$VENV/bin/python" "$ROOT/examples/lib/uv_settings.py" "$CONSTRAINTS") || return 1
+  mapfile -t settings <<<"$settings"
+  say "installing $what"
+  local cache=$VENV/.uv-cache status=0
+  env "${settings[@]}" UV_CACHE_DIR="$cache" "$VENV/bin/uv" pip install --quiet --python "$VENV/bin/python" "$@" || status=$?
+  rm -rf "$cache"
+  ((status == 0)) || say "uv could not do it; pip's turn"
+  return "$status"
+}
+
+# Installed first and then used for every build: pip's isolated builds would take the newest, whatever the lock says.
+install "the build tools" setuptools wheel uv
 if [[ $STACK == cpu && $(uname -s) == Linux ]]; then
+  TORCH_CPU=$(sed -n 's/^torch==//p' "$LOCK")
   if pip install --quiet --no-compile --no-deps "torch==$TORCH_CPU+cpu" 2>/dev/null; then
     say "torch $TORCH_CPU (CPU build) installed from the configured index"
   else
@@ -80,8 +108,9 @@ if [[ $STACK == cpu && $(uname -s) == Linux ]]; then
       --extra-index-url "$TORCH_CPU_INDEX" "torch==$TORCH_CPU+cpu"
   fi
 fi
-install "the $STACK stack and this package (the long step: verl, vLLM, transformers, Ray)" \
-  -e "$ROOT[$STACK${EXTRAS:+,$EXTRAS}]"
+everything=("the $STACK stack and this package (the long step: verl, vLLM, transformers, Ray)"
+  --no-build-isolation -e "$ROOT[$STACK${EXTRAS:+,$EXTRAS}]")
+install_with_uv "${everything[@]}" || install "${everything[@]}"
 if [[ $STACK == gpu ]]; then
   install "flash-attn, built against the torch just installed (needs nvcc; many minutes without a matching wheel)" \
     --no-build-isolation -e "$ROOT[gpu,flash]"

@@ -13,9 +13,9 @@
 # limitations under the License.
 """``python -m verl_ext.doctor``: would ``algorithm.adv_estimator=care`` run here, and if not, why not?
 
-It compares the versions found with those tested, names the platform, imports what the plugin adapts and lists each
-registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE cannot
-run.
+It compares the versions found with those tested and locked, names the platform, imports what the plugin adapts and
+lists each registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE
+cannot run.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ import importlib.metadata as metadata
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from verl_ext import lock
 
 TESTED = {
     "verl": ("0.9.1",),
@@ -53,10 +55,11 @@ ADAPTED = (
 
 @dataclass
 class Report:
-    """What was found in one process: lines to print, and the reasons why CARE cannot run."""
+    """What was found in one process: lines to print, what may go wrong, and the reasons why CARE cannot run."""
 
     place: str
     lines: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def print(self, quiet: bool) -> None:
@@ -64,6 +67,8 @@ class Report:
         if not quiet:
             print(f"== {self.place}")
             print("\n".join(f"   {line}" for line in self.lines))
+        for warning in self.warnings:
+            print(f"?? {self.place}: {warning}", file=sys.stderr)
         for problem in self.problems:
             print(f"!! {self.place}: {problem}", file=sys.stderr)
 
@@ -72,6 +77,7 @@ def examine(place: str) -> Report:
     """Look at the process this runs in."""
     report = Report(place)
     _versions(report)
+    compare_with_lock(report)
     if report.problems:
         return report
     _platform(report)
@@ -93,6 +99,16 @@ def _versions(report: Report) -> None:
         report.lines.append(f"{name} {found}" + ("" if matches else f"   (tested with {' and '.join(tested)})"))
         if name == "verl" and not matches:
             report.problems.append(f"verl {found} is installed; this plugin is for verl {tested[0]}")
+
+
+def compare_with_lock(report: Report) -> None:
+    """Add what differs from the lock: a warning where that is known to matter, a line elsewhere."""
+    comparison = lock.compare(lock.installed())
+    if comparison is None:
+        report.lines.append(lock.NO_LOCK)
+        return
+    report.lines += comparison.remarks
+    report.warnings += comparison.warnings
 
 
 def _version(name: str) -> str | None:

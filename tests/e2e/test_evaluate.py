@@ -137,7 +137,7 @@ def response_to(parts: list[str]) -> str:
 def lmms_python() -> Path:
     """Python of lmms-eval's environment."""
     subprocess.run(["bash", str(ROOT / "examples" / "setup_lmms.sh")], check=True, env=variables())
-    return ROOT / ".venv-lmms" / "bin" / "python"
+    return Path(os.environ.get("LMMS_VENV", ROOT / ".venv-lmms")) / "bin" / "python"
 
 
 @pytest.fixture(scope="module")

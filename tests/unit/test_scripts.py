@@ -212,14 +212,15 @@ def test_set_up_mends_an_environment_without_pip(run, tmp_path):
     (venv / "bin").mkdir(parents=True)
     (venv / "bin" / "python").write_text(broken)
     (venv / "bin" / "python").chmod(0o755)
-    base.write_text('#!/bin/bash\n[[ "$1 $2" != "-m venv" ]] || { printf "#!/bin/sh\\n" >"$3/bin/python"; }\n')
+    version = '#!/bin/bash\n[[ "$1" != -c ]] || echo 3.11\n'
+    base.write_text(version + '[[ "$1 $2" != "-m venv" ]] || { printf "#!/bin/sh\\n" >"$3/bin/python"; }\n')
     base.chmod(0o755)
     result = run("setup.sh", PYTHON=str(base), VENV=str(venv))
     assert result.returncode == 0 and "done: " in result.stdout, result.stderr
     # One that cannot be mended is not blamed on the network.
     (venv / "bin" / "python").write_text(broken)
     (venv / ".care-setup").unlink()
-    base.write_text("#!/bin/sh\n")
+    base.write_text(version)
     result = run("setup.sh", PYTHON=str(base), VENV=str(venv))
     assert result.returncode == 1 and "has no pip that runs; remove the folder" in result.stderr
     assert "index" not in result.stderr
