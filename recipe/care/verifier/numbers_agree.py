@@ -28,7 +28,9 @@ LONG_DECIMAL = 1e-6
 """Relative difference allowed between decimals that both print at least ``DECIMALS_OF_A_LONG_ONE`` digits."""
 DECIMALS_OF_A_LONG_ONE = 5
 PRECISE = 1e-3
-"""Relative difference allowed from a dataset's unrounded value."""
+"""Relative difference allowed between an exact form and a dataset's unrounded value, which is itself a printed number."""
+PRECISE_DECIMAL = 1e-4
+"""The same for a decimal: an answer may print more digits than the unrounded value does."""
 FEWEST_DECIMALS = 2
 """A decimal stands for a root, pi or a repeating fraction only if it prints at least this many digits."""
 NEAR_ZERO = 1e-12
@@ -44,7 +46,20 @@ class NumberPolicy:
     tolerance: float | None = None
     """The row's relative tolerance."""
     precise_value: float | None = None
-    """The row's unrounded value."""
+    """The row's unrounded value. What is known needs no window: see ``_agrees_with_precise``."""
+
+    def inside(self, numbers: int) -> NumberPolicy:
+        """The policy for the parts of a structure: one unrounded value says nothing of several numbers.
+
+        Args:
+            numbers: How many numbers the gold's structure holds.
+
+        Returns:
+            This policy, or one that neither knows an unrounded value nor makes up for it by a window.
+        """
+        if self.precise_value is None or numbers == 1:
+            return self
+        return replace(self, rounds_golds=False, precise_value=None)
 
 
 def judge_numbers(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> tuple[bool, str]:
@@ -86,18 +101,28 @@ def _agree(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> str:
     gap = size(gold.value - pred.value)
     if _same_value(gold, pred, gap):
         return "number"
+    if policy.tolerance is not None and gap <= policy.tolerance * size(gold.value):
+        return "tolerance"
+    if policy.precise_value is not None and gold.decimals is not None:
+        return "precise" if _agrees_with_precise(gold, pred, policy.precise_value) else ""
     if _prints_decimals_of(gold, pred) and gap <= _half_unit(pred):
         return "rounded"
     if _prints_decimals_of(pred, gold) and gap <= _half_unit(gold):
         return "rounded"
     if policy.rounds_golds and _is_finer(pred, gold) and gap <= _half_unit(gold):
         return "rounded"
-    precise = policy.precise_value
-    if precise is not None and size(pred.value - precise) <= PRECISE * abs(precise):
-        return "precise"
-    if policy.tolerance is not None and gap <= policy.tolerance * size(gold.value):
-        return "tolerance"
     return ""
+
+
+def _agrees_with_precise(gold: Quantity, pred: Quantity, precise: float) -> bool:
+    """Whether an answer to a printed gold is the unrounded value behind it, exactly or rounded to the digits it prints.
+
+    2.46 rounds to a gold of 2.5, but not where the unrounded value is 2.5; and of 18.8091 the answer 18.82 is wrong.
+    """
+    gap = size(pred.value - precise)
+    if pred.decimals is None:
+        return gap <= PRECISE * abs(precise) and size(pred.value - gold.value) <= _half_unit(gold)
+    return pred.decimals > (gold.decimals or 0) and gap <= max(_half_unit(pred), PRECISE_DECIMAL * abs(precise))
 
 
 def _same_value(gold: Quantity, pred: Quantity, gap: Real) -> bool:
