@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-PHRASE = r"(?:(?:所以|因此|故|则|即|综上)[, ]*)?(?:(?:正确|最终|最后)?(?:的)?(?:答案|结果)(?:应该?)?(?:是|为|:|=|选)+:?|故?应?选择?:?|选项:?|故填:?|(?:所以|因此|故)[, ]*)\s*"
+PHRASE = r"(?:(?:所以|因此|故|则|即|综上)[, ]*)?(?:(?:正确|最终|最后)?(?:的)?(?:答案|结果)(?:应该?)?(?:是|为|:|=|选)+:?|选项:?|故?应?选择?:?|故填:?|(?:所以|因此|故)[, ]*)\s*"
 """What stands before an answer. NFKC has made the colons and commas ASCII by then."""
 CHOICE_TAIL = re.compile(r"(?<=[A-Za-z)])\s*(?:选项|项)$")
 _UNITS = {
@@ -35,7 +35,7 @@ _UNITS = {
 }  # fmt: skip
 _MAGNITUDES = {"万亿": "trillion", "亿": "*10^8", "万": "*10^4"}
 _UNIT = re.compile(
-    r"(?<=[0-9}\])°iA-Za-z])\s*(" + "|".join(sorted((*_MAGNITUDES, *_UNITS), key=len, reverse=True)) + r")(?![一-鿿])"
+    r"(?<=[0-9}\])°$A-Za-z])\s*(" + "|".join(sorted((*_MAGNITUDES, *_UNITS), key=len, reverse=True)) + r")(?![一-鿿])"
 )
 
 

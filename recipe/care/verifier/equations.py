@@ -73,7 +73,7 @@ def read_equation(spelled: str) -> Equation | None:
         sides.reverse()
     name, value = sides[0], sides[-1]
     bare = _SUBSCRIPT.sub("", name)
-    if not value or len(sides) < 2 or not (_is_name(name) or _TUPLE.fullmatch(bare)):
+    if not value or len(sides) < 2 or DOUBT.search(name) or not (_is_name(name) or _TUPLE.fullmatch(bare)):
         return None
     is_known = read_quantity(value) is not None or not _OTHER_QUANTITY.search(value)
     is_quantity = is_known and _ONE_QUANTITY.fullmatch(bare) is not None
@@ -86,7 +86,7 @@ def _is_symbol(side: str) -> bool:
 
 def _is_name(side: str) -> bool:
     bare = _SUBSCRIPT.sub("", side)
-    is_phrase = _PHRASE.fullmatch(bare) is not None and not _TO_BE_SOLVED.match(bare) and not DOUBT.search(bare)
+    is_phrase = _PHRASE.fullmatch(bare) is not None and not _TO_BE_SOLVED.match(bare)
     return is_phrase or _ONE_QUANTITY.fullmatch(bare) is not None
 
 

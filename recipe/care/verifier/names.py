@@ -76,9 +76,11 @@ def names_of(*texts: Sequence[Token]) -> Names:
             if end - start == 1 and not pieces[start].after_function:
                 variables.add(pieces[start].token.text)
         for index, piece in enumerate(pieces):
-            if piece.is_name and not _applied(pieces, index):
-                factors.add(piece.token.text)
-    return Names(frozenset(variables), frozenset(factors) - {_NEVER_A_FACTOR})
+            name = piece.token.text
+            is_always_function = name[0] == _NEVER_A_FACTOR or name.endswith("'")
+            if piece.is_name and not is_always_function and not _applied(pieces, index):
+                factors.add(name)
+    return Names(frozenset(variables), frozenset(factors))
 
 
 def merge_names(tokens: Sequence[Token], names: Names) -> tuple[Token, ...]:

@@ -16,21 +16,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 
 from recipe.care.verifier.arithmetic import Real, size
 from recipe.care.verifier.quantity import Quantity
-from recipe.care.verifier.units import are_opposite
+from recipe.care.verifier.units import differ
 
 SAME_FORM = 1e-9
 """Relative difference allowed between exact forms: both are good to 15 digits, so 1e-6 would only admit neighbours."""
 LONG_DECIMAL = 1e-6
 """Relative difference allowed between decimals that both print at least ``DECIMALS_OF_A_LONG_ONE`` digits."""
 DECIMALS_OF_A_LONG_ONE = 5
-PRECISE = 1e-3
-"""Relative difference allowed between an exact form and a dataset's unrounded value, which is itself a printed number."""
-PRECISE_DECIMAL = 1e-4
-"""The same for a decimal: an answer may print more digits than the unrounded value does."""
+PRECISE = 1e-6
+"""Relative difference allowed from a dataset's unrounded value, beyond what either prints."""
 FEWEST_DECIMALS = 2
 """A decimal stands for a root, pi or a repeating fraction only if it prints at least this many digits."""
 NEAR_ZERO = 1e-12
@@ -73,7 +72,7 @@ def judge_numbers(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> tuple
     Returns:
         Whether the answer is right, and the name of the rule that decided.
     """
-    if (gold.unit and pred.unit and gold.unit != pred.unit) or are_opposite(gold.nouns, pred.nouns):
+    if (gold.unit and pred.unit and gold.unit != pred.unit) or differ(gold.nouns, pred.nouns):
         return False, "unit"
     if pred.unevaluated and not gold.unevaluated and isinstance(gold.value, Fraction):
         return False, "unevaluated"
@@ -87,6 +86,24 @@ def judge_numbers(gold: Quantity, pred: Quantity, policy: NumberPolicy) -> tuple
         if rule:
             return True, rule
     return False, "number"
+
+
+def same_quantity(gold: Quantity, pred: Quantity) -> bool:
+    """Whether two numbers are the same without any allowance, but for a unit that one of them leaves out.
+
+    Args:
+        gold: The gold.
+        pred: The answer.
+
+    Returns:
+        True where values, percent signs, and units and words as far as both have them, are equal.
+    """
+    if (gold.unit and pred.unit and gold.unit != pred.unit) or differ(gold.nouns, pred.nouns):
+        return False
+    one, other = _scaled(gold, gold.magnitude), _scaled(pred, pred.magnitude)
+    is_exact = isinstance(one.value, Fraction) and isinstance(other.value, Fraction)
+    gap = size(one.value - other.value)
+    return gold.percent == pred.percent and (gap == 0 if is_exact else gap <= SAME_FORM * float(size(one.value)))
 
 
 def _scaled(number: Quantity, factor: Fraction | int) -> Quantity:
@@ -119,10 +136,13 @@ def _agrees_with_precise(gold: Quantity, pred: Quantity, precise: float) -> bool
 
     2.46 rounds to a gold of 2.5, but not where the unrounded value is 2.5; and of 18.8091 the answer 18.82 is wrong.
     """
+    decimals = gold.decimals or 0
+    printed = -int(Decimal(repr(precise)).as_tuple().exponent)
+    room = max(PRECISE * abs(precise), 0.5 * 10.0**-printed if printed > decimals else 0.0)
     gap = size(pred.value - precise)
     if pred.decimals is None:
-        return gap <= PRECISE * abs(precise) and size(pred.value - gold.value) <= _half_unit(gold)
-    return pred.decimals > (gold.decimals or 0) and gap <= max(_half_unit(pred), PRECISE_DECIMAL * abs(precise))
+        return gap <= room and size(pred.value - gold.value) <= _half_unit(gold)
+    return pred.decimals > decimals and gap <= max(_half_unit(pred), room)
 
 
 def _same_value(gold: Quantity, pred: Quantity, gap: Real) -> bool:
