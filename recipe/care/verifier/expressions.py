@@ -41,7 +41,7 @@ def compare_expressions(gold: str, pred: str, gold_is_number: bool) -> Finding:
     """
     if _LETTERS_ONLY.fullmatch(gold):
         return Finding(text_key(gold) == text_key(pred), "text")
-    wanted, given = _expressions(gold, pred)
+    wanted, given = read_together(gold, pred)
     if wanted and given:
         if bool(wanted.letters) != bool(given.letters - {LOG_BASE}) and (gold_is_number or not given.letters):
             return Finding(False, "not_a_number" if gold_is_number else "symbolic")
@@ -58,7 +58,7 @@ def compare_expressions(gold: str, pred: str, gold_is_number: bool) -> Finding:
 
 def same_left_side(gold: str, pred: str) -> bool:
     """Whether two left sides are the same sum or product in another order."""
-    wanted, given = _expressions(gold, pred)
+    wanted, given = read_together(gold, pred)
     return wanted is not None and given is not None and same_expression(wanted, given) is True
 
 
@@ -67,9 +67,9 @@ def same_sides(gold: str, pred: str, explicit: Equation | None) -> bool | None:
     wanted, given = split_top(gold, "="), split_top(pred, "=")
     if len(wanted) != 2 or len(given) != 2:
         return None
-    sides = _expressions(*wanted, *given)
+    sides = read_together(*wanted, *given)
     if explicit:
-        value, name = _expressions(explicit.value, *given)[0], explicit.name
+        value, name = read_together(explicit.value, *given)[0], explicit.name
         if value and sides[2] and sides[3] and name not in value.letters and name in sides[2].letters | sides[3].letters:
             return same_equation(name, value, sides[2], sides[3])
     if not (sides[0] and sides[1] and sides[2] and sides[3]):
@@ -79,8 +79,8 @@ def same_sides(gold: str, pred: str, explicit: Equation | None) -> bool | None:
     return same if is_settled else None
 
 
-def _expressions(*spelled: str) -> list[Expression | None]:
-    """The texts of one comparison, read together."""
+def read_together(*spelled: str) -> list[Expression | None]:
+    """Read the texts of one comparison, whose letters mean the same in all of them; None for each that has no value."""
     tokens = [tokens_of(text) for text in spelled]
     names = names_of(*(some for some in tokens if some)) if all(tokens) else NO_NAMES
     read: list[Expression | None] = []

@@ -11,14 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Inequalities and what else says where a number lies: ``x > 5``, ``(5, \infty)``, ``a > b > c``."""
+r"""Inequalities and what else says where a number lies: ``x > 5``, ``(5, \infty)``, ``a > b > c``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from recipe.care.verifier.expressions import _expressions
+from recipe.care.verifier.expressions import read_together
 from recipe.care.verifier.finding import Finding, Terms
 from recipe.care.verifier.regions import Region, read_region
 from recipe.care.verifier.structure import Chain, Sequence, read_chain
@@ -78,7 +78,7 @@ def _same_chain(gold: Chain, pred: Chain) -> bool | None:
     """Compare inequalities by the signs of their differences; None where those do not tell."""
     if len(gold.terms) != len(pred.terms) or sorted(gold.signs) != sorted(pred.signs):
         return False
-    terms = _expressions(*gold.terms, *pred.terms)
+    terms = read_together(*gold.terms, *pred.terms)
     read = [term for term in terms if term is not None]
     if len(read) < len(terms):
         return None
