@@ -33,6 +33,12 @@ _TEXT = re.compile(r"\\(?:text[a-z]*|mathrm)\s*\{([^{}]*)\}")
 _UNIT = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|\\?%|(?:(?:square|sq\.?|cubic)\s+)?[A-Za-zµμΩ]{1,14}(?:\s*(?:\^\s*\{?[23]\}?|/\s*[A-Za-z]{1,6}))*)")
 _MATHS_BEFORE = re.compile(r"(?:[-+*/^_({\[|<>≤≥€£¥₹]|\\(?!text)[A-Za-z]+|\\\$|[0-9]\s*:)$")
 _ARROW = re.compile(r"\\(?:approx|to|Rightarrow|rightarrow|implies|therefore|equiv|quad)$")
+_LINK = re.compile(
+    r"\b(?:is|are|was|be|equals?|equal to|gets?|got|have|has|gives?|yields?|obtains?|finds?|found|thus|so|hence|therefore|"
+    r"then|that|answer|answers|result|value|solution|conclude|conclusion|finally|to|as|of|by|choose|option|choice|"
+    r"approximately|about|roughly|follows|becomes|being|only|exactly|total|the)$",
+    re.IGNORECASE,
+)
 _MATHS_AFTER = re.compile(r"[-+*/^_)}\]|<>=≤≥]|\\")
 
 
@@ -71,9 +77,10 @@ def _leads_to_an_answer(before: str) -> bool:
     """Whether what stands before a box introduces it, and is no answer of its own: ``6, \\boxed{5}``."""
     if not before or before[-1] in "=:≈" or _ARROW.search(before):
         return True
-    if before[-1] in ",;":
-        return re.search(r"[0-9=]|\b[A-Z]\b", before) is None
-    return before[-1] in ".!)" or before[-1].isalpha() and re.search(r"(?:^|\s)[A-Z]$", before) is None
+    words = len(re.findall(r"[A-Za-z]{2,}", before))
+    is_prose = before[-1] in ".!" and words > 2
+    is_phrase = (before[-1].isalpha() or before[-1] in ",;") and words > 1 and not re.search(r"[0-9=]", before)
+    return is_prose or is_phrase or _LINK.search(before.rstrip(",;")) is not None
 
 
 def matching_brace(text: str, opening: int) -> int:

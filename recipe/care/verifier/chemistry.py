@@ -29,25 +29,32 @@ MOST_CHARACTERS = 60
 
 
 def formula_key(text: str) -> str | None:
-    """The formula in plain characters, as ``Fe2O3``.
+    """The formula in plain characters, as ``Fe2O3``; None where the text cannot be one.
 
     Args:
         text: A text in any spelling of indices.
 
     Returns:
-        The key, or None where the text is no formula, or might as well be maths: ``AB``, ``V_1V_2``.
+        The key; also for what may be maths as well, such as ``V_1V_2``: see ``is_formula``.
     """
     if len(text) > MOST_CHARACTERS:
         return None
-    tight = re.sub(r"\s+", "", text)
-    plain = _CHARGE.sub(r"^\1", _INDEX.sub(r"\1", tight))
+    plain = _CHARGE.sub(r"^\1", _INDEX.sub(r"\1", _without_spaces(text)))
     formula = _FORMULA.fullmatch(plain)
-    if formula is None:
-        return None
-    atoms = _ATOM.findall(formula[2])
-    indices = [index for _, index in atoms]
-    is_product = tight.count("_") == len(atoms) or not (any(indices) or formula[3])
-    has_small_letter = any(len(symbol) > 1 for symbol, _ in atoms)
-    if not {symbol for symbol, _ in atoms} <= _ELEMENTS or (is_product and not has_small_letter):
-        return None
-    return plain if len(atoms) > 1 or has_small_letter else None
+    return plain if formula and {symbol for symbol, _ in _ATOM.findall(formula[2])} <= _ELEMENTS else None
+
+
+def is_formula(text: str) -> bool:
+    """Whether a text is certainly chemistry: an element of two letters, or atoms of which only some have an index."""
+    key = formula_key(text)
+    if key is None:
+        return False
+    atoms = _ATOM.findall(key.partition("^")[0])
+    if any(len(symbol) > 1 for symbol, _ in atoms):
+        return True
+    has_index = any(index for _, index in atoms) or "^" in key
+    return len(atoms) > 1 and has_index and _without_spaces(text).count("_") != len(atoms)
+
+
+def _without_spaces(text: str) -> str:
+    return re.sub(r"\s+", "", text)

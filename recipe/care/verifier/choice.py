@@ -24,6 +24,7 @@ import re
 import string
 from dataclasses import dataclass
 
+from recipe.care.verifier.boxes import DOUBT
 from recipe.care.verifier.chinese import CHOICE_TAIL
 from recipe.care.verifier.normalise import core, plain
 from recipe.care.verifier.numbers_agree import same_quantity
@@ -46,7 +47,7 @@ _LABELLED = re.compile(
 )
 _SAYS_ANSWER = re.compile(r"\b(?:answer|option|choice)\b", re.IGNORECASE)
 _OTHER_LETTER = re.compile(
-    r"(?:[.;,!?]|\b(?:or|not|no|is|be|rather|than|maybe|perhaps|actually|wait|either))\s*\(?([A-Z])\)?\W*$", re.IGNORECASE
+    r"(?:[.;,!?]|\b(?:or|not|no|is|be|rather|than|maybe|perhaps|actually|wait|either|pick|choose|select|prefer|say))\s*\(?([A-Z])\)?\W*$", re.IGNORECASE
 )
 """A letter at the end of a text that stands for an option and is no part of a phrase such as "Vitamin C"."""
 _REPEATED = re.compile(r"(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is|:)\s*[A-Z]", re.IGNORECASE)
@@ -162,6 +163,8 @@ def _is_labelled(text: str, labelled: re.Match[str], menu: _Menu) -> bool:
     """Whether a letter stands before its own option's text, or, where options are unknown, before some text."""
     letter, said = labelled.groups()
     if not menu.keys:
+        if said.startswith("(") and DOUBT.search(said):
+            return False
         others = {other.upper() for other in _OTHER_LETTER.findall(said)} - {letter.upper()}
         is_sole = _LABELLED.fullmatch(text) is not None and not others and not _SAYS_ANSWER.search(said)
         return is_sole or _REPEATED.fullmatch(said) is not None and said[-1].upper() == letter.upper()

@@ -19,12 +19,15 @@ import re
 from dataclasses import dataclass, replace
 
 from recipe.care.verifier.boxes import DOUBT
+from recipe.care.verifier.evaluate import read_or_none
 from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
 from recipe.care.verifier.quantity import Quantity, read_quantity
 from recipe.care.verifier.structure import SYMBOL, Sequence, is_list, read_sequence, split_top
+from recipe.care.verifier.symbolic import same_expression
 
 _SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]{1,20}\}|[A-Za-z0-9])|(?<=\\angle)\s*[0-9]{1,2}")
 _PHRASE = re.compile(r"[^0-9^=<>≤≥≠!,;|]{1,40}")
+_SEVERAL = re.compile(r"[,;:<>≤≥]|\.\s|[A-Za-z]{4,} [A-Za-z]{2,}|\\cup(?![A-Za-z])|[一-鿿]")
 _TO_BE_SOLVED = re.compile(r"\s*(?:[-+]|\\(?:sqrt|ln|log|exp)(?![A-Za-z]))")
 """A left side that starts like this equals the value without being what was asked for: ``-x = 5``."""
 _TUPLE = re.compile(r"\((?:\s*[A-Za-z]\s*,?)+\)")
@@ -73,11 +76,23 @@ def read_equation(spelled: str) -> Equation | None:
         sides.reverse()
     name, value = sides[0], sides[-1]
     bare = _SUBSCRIPT.sub("", name)
+    if not all(_leads_on(name, side, value) for side in sides[1:-1]):
+        return None
     if not value or len(sides) < 2 or DOUBT.search(name) or not (_is_name(name) or _TUPLE.fullmatch(bare)):
         return None
     is_known = read_quantity(value) is not None or not _OTHER_QUANTITY.search(value)
     is_quantity = is_known and _ONE_QUANTITY.fullmatch(bare) is not None
     return Equation(re.sub(r"[\s{}]", "", name), _is_symbol(name), is_quantity, value)
+
+
+def _leads_on(name: str, side: str, value: str) -> bool:
+    """Whether a side between others is a step to the value, and not another answer: ``y = 3x; y = 2x``."""
+    if DOUBT.search(side) or _SEVERAL.search(side) or re.search(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z_0-9])", side):
+        return False
+    wanted, given = read_or_none(value), read_or_none(side)
+    if not (wanted and given and wanted.letters and wanted.letters == given.letters):
+        return True
+    return same_expression(wanted, given) is not False
 
 
 def _is_symbol(side: str) -> bool:

@@ -107,6 +107,14 @@ def read_expression(spelled: str, names: Names = NO_NAMES) -> Expression:
     return Expression(tokens, frozenset(letters), reader.has_sum)
 
 
+def read_or_none(spelled: str, names: Names = NO_NAMES) -> Expression | None:
+    """``read_expression``, or None where the text is none."""
+    try:
+        return read_expression(spelled, names)
+    except Refused:
+        return None
+
+
 class _Reader:
     """Recursive descent over the tokens, evaluating on the way. Depth is bounded by the tokenizer."""
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 
 from recipe.care.verifier.equations import Equation
-from recipe.care.verifier.evaluate import LOG_BASE, NO_NAMES, Expression, read_expression
+from recipe.care.verifier.evaluate import LOG_BASE, NO_NAMES, Expression, read_or_none
 from recipe.care.verifier.finding import Finding
 from recipe.care.verifier.names import names_of
 from recipe.care.verifier.structure import split_top
@@ -83,13 +83,7 @@ def read_together(*spelled: str) -> list[Expression | None]:
     """Read the texts of one comparison, whose letters mean the same in all of them; None for each that has no value."""
     tokens = [tokens_of(text) for text in spelled]
     names = names_of(*(some for some in tokens if some)) if all(tokens) else NO_NAMES
-    read: list[Expression | None] = []
-    for text in spelled:
-        try:
-            read.append(read_expression(text, names))
-        except Refused:
-            read.append(None)
-    return read
+    return [read_or_none(text, names) for text in spelled]
 
 
 def tokens_of(spelled: str) -> tuple[Token, ...] | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from recipe.care.verifier.chemistry import formula_key
+from recipe.care.verifier.chemistry import formula_key, is_formula
 from recipe.care.verifier.equations import (
     Equation,
     as_pair,
@@ -37,7 +37,7 @@ from recipe.care.verifier.quantity import read_quantity
 from recipe.care.verifier.ratios import is_same_ratio
 from recipe.care.verifier.regions import is_infinite
 from recipe.care.verifier.spelling import exact_key, spell
-from recipe.care.verifier.structure import Sequence, read_matrix, read_relation, read_sequence
+from recipe.care.verifier.structure import Sequence, is_list, read_matrix, read_relation, read_sequence, split_top
 
 _ORDER = re.compile(r"[<>≤≥≠]|\\cup(?![A-Za-z])")
 _MEMBER = re.compile(r"^[A-Za-z]\s*\\in\s*(?=[(\[{\\])")
@@ -57,9 +57,8 @@ def compare(gold: str, pred: str, terms: Terms) -> Finding:
     """Compare two spelled texts without the parser."""
     if exact_key(gold) == exact_key(pred):
         return Finding(True, "exact")
-    formula = formula_key(gold)
-    if formula:
-        return Finding(formula == formula_key(pred), "text")
+    if is_formula(gold):
+        return Finding(formula_key(gold) == formula_key(pred), "text")
     if "≈" in pred and "≈" not in gold:
         return compare(gold, without_approximation(pred), terms)
     gold, pred = _MEMBER.sub("", gold), _MEMBER.sub("", pred)
@@ -90,6 +89,8 @@ def _compare_stated(gold: str, pred: str, terms: Terms) -> Finding:
     right = read_equation(pred)
     if left and right and (left.name == right.name or same_left_side(left.name, right.name)):
         return compare(left.value, right.value, terms)
+    if right is None and not is_list(pred) and 2 < len(split_top(pred, "=")) != len(split_top(gold, "=")):
+        return Finding(False, "equation")
     same = same_sides(gold, pred, left)
     if same is not None:
         return Finding(same, "equation")

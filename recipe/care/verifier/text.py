@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-from recipe.care.verifier.chemistry import formula_key
+from recipe.care.verifier.chemistry import formula_key, is_formula
 from recipe.care.verifier.normalise import core, plain
 from recipe.care.verifier.problem import Problem, Verdict
 
@@ -37,9 +37,9 @@ def text_key(text: str) -> str:
 
 def same_text(gold: str, pred: str) -> bool:
     """Whether an answer is the gold's text, as it stands or behind "The answer is"; the gold keeps all its words."""
-    wanted, given = (formula_key(_LATEX_TEXT.sub(r"\1", text)) for text in (plain(gold), core(pred)))
-    if wanted and given:  # Co2 is not CO2, though small letters count nowhere else
-        return wanted == given
+    wanted, given = (_LATEX_TEXT.sub(r"\1", text) for text in (plain(gold), core(pred)))
+    if is_formula(wanted) and formula_key(given):  # Co2 is not CO2, though small letters count nowhere else
+        return formula_key(wanted) == formula_key(given)
     return text_key(gold) in (text_key(pred), text_key(core(pred)))
 
 

@@ -19,6 +19,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from recipe.care.verifier.boxes import DOUBT
+
 _SPELLINGS = {
     "mm": "mm millimeter millimetre",
     "cm": "cm cms centimeter centimetre",
@@ -201,7 +203,7 @@ def find_tail(text: str) -> Tail | None:
     if unit is not None:
         return Tail(unit, magnitude, match.start())
     nouns = [word.lower() for _, word, _ in words if word not in _PREFIX_POWERS and word not in ("of", "in")]
-    if not stands_apart or any(len(noun) < 3 or noun in _NOT_NOUNS for noun in nouns):
+    if not stands_apart or DOUBT.search(match.group()) or any(len(noun) < 3 or noun in _NOT_NOUNS for noun in nouns):
         return None
     return Tail("", magnitude, match.start(), frozenset(nouns))
 
