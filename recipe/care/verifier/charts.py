@@ -27,6 +27,7 @@ from fractions import Fraction
 
 from recipe.care.verifier.arithmetic import Real, size
 from recipe.care.verifier.normalise import core, plain
+from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
 from recipe.care.verifier.problem import Problem, Verdict
 from recipe.care.verifier.quantity import Quantity, quantity_of
 from recipe.care.verifier.text import same_text, text_key
@@ -94,8 +95,9 @@ def _judge_one(problem: Problem, gold: str, pred: str) -> tuple[bool, str]:
         return wanted.value == given.value and _is_year(given), "year"
     if (wanted.unit and given.unit and wanted.unit != given.unit) or differ(wanted.nouns, given.nouns):
         return False, "unit"
-    default = Fraction(0) if wanted.decimals is None else TOLERANCE
-    tolerance = default if problem.tolerance is None else Fraction(problem.tolerance)
+    if wanted.decimals is None and problem.tolerance is None:
+        return judge_numbers(wanted, given, NumberPolicy())
+    tolerance = TOLERANCE if problem.tolerance is None else Fraction(problem.tolerance)
     pairs = itertools.product(_readings(wanted, given), _readings(given, wanted))
     return any(size(b - a) <= tolerance * size(a) for a, b in pairs), "relaxed"
 

@@ -48,4 +48,6 @@ def spell_chinese(text: str) -> str:
     Returns:
         The text with ``12厘米`` as ``12 cm``.
     """
-    return text if text.isascii() else _UNIT.sub(lambda unit: " " + (_UNITS | _MAGNITUDES)[unit[1]], text)
+    if text.isascii():
+        return text
+    return _UNIT.sub(lambda unit: " " + (_UNITS | _MAGNITUDES)[unit[1]], text).replace("且", " and ").replace("或", " or ")

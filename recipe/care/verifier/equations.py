@@ -181,3 +181,14 @@ def read_assignments(spelled: str) -> dict[str, str] | None:
     equations = [read_equation(element) for element in listed.elements]
     named = {equation.name: equation.value for equation in equations if equation}
     return named if len(named) == len(listed.elements) else None
+
+
+def as_solutions(spelled: str) -> Sequence | None:
+    """The values of ``x = 1 or x = 4``, in no order; None where the elements have no name, or different ones."""
+    listed = read_sequence(spelled)
+    if listed is None or listed.opening:
+        return None
+    equations = [read_equation(element) for element in listed.elements]
+    values = tuple(f"{equation.name}={equation.value}" for equation in equations if equation)
+    is_one_letter = len({equation.name for equation in equations if equation and equation.is_symbol}) == 1
+    return Sequence("{", "}", values) if is_one_letter and len(values) == len(equations) else None

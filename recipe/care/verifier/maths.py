@@ -21,6 +21,7 @@ from recipe.care.verifier.chemistry import formula_key, is_formula
 from recipe.care.verifier.equations import (
     Equation,
     as_pair,
+    as_solutions,
     numeric_sides,
     read_assignments,
     read_equation,
@@ -37,9 +38,11 @@ from recipe.care.verifier.quantity import read_quantity
 from recipe.care.verifier.ratios import is_same_ratio
 from recipe.care.verifier.regions import is_infinite
 from recipe.care.verifier.spelling import exact_key, spell
-from recipe.care.verifier.structure import Sequence, is_list, read_matrix, read_relation, read_sequence, split_top
+from recipe.care.verifier.structure import Sequence, is_list, read_labels, read_matrix, read_relation, read_sequence, split_top
 
-_ORDER = re.compile(r"[<>≤≥≠]|\\cup(?![A-Za-z])")
+_ORDER = re.compile(r"[<>≤≥≠]|\\(?:cup|mathbb)(?![A-Za-z])")
+_SET_OF = re.compile(r"^\\?\{\s*([A-Za-z])\s*[|:]\s*([^|:]*\1[^|:]*?)\\?\}$")
+"""``{x | x > 2}`` and what it holds."""
 _MEMBER = re.compile(r"^[A-Za-z]\s*\\in\s*(?=[(\[{\\])")
 _PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
 
@@ -61,7 +64,10 @@ def compare(gold: str, pred: str, terms: Terms) -> Finding:
         return Finding(formula_key(gold) == formula_key(pred), "text")
     if "≈" in pred and "≈" not in gold:
         return compare(gold, without_approximation(pred), terms)
-    gold, pred = _MEMBER.sub("", gold), _MEMBER.sub("", pred)
+    labels = read_labels(gold), read_labels(pred)
+    if labels[0] or labels[1]:
+        return Finding(labels[0] == labels[1], "list")
+    gold, pred = _MEMBER.sub("", _SET_OF.sub(r"\2", gold)), _MEMBER.sub("", _SET_OF.sub(r"\2", pred))
     if _PLUS_MINUS.search(gold) or _PLUS_MINUS.search(pred):
         pairs = as_pair(gold), as_pair(pred)
         if pairs[0] and pairs[1]:
@@ -70,6 +76,11 @@ def compare(gold: str, pred: str, terms: Terms) -> Finding:
     named = read_assignments(gold), read_assignments(pred)
     if named[0] and named[1]:
         return _compare_assignments(named[0], named[1], terms)
+    solutions = as_solutions(gold)
+    if solutions:
+        given = as_solutions(pred) or read_sequence(pred)
+        is_bare = given is not None and (given.is_set or not given.opening)
+        return _compare_sets(solutions, given, terms) if given and is_bare else Finding(False, "list")
     if "=" in gold or "=" in pred:
         return _compare_stated(gold, pred, terms)
     return _compare_values(gold, pred, terms)

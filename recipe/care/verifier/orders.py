@@ -26,6 +26,7 @@ from recipe.care.verifier.symbolic import same_order
 
 _ORDER = re.compile(r"[<>≤≥≠]")
 _SAYS_WHERE = re.compile(r"[<>≤≥≠]|\\(?:cup|cap|in|notin|mathbb|setminus|infty|emptyset|lor|land)(?![A-Za-z])|[(\[{].*,")
+_BOTH = re.compile(r"\\land(?![A-Za-z])|(?<![A-Za-z])and(?![A-Za-z])|,")
 Compare = Callable[[str, str, Terms], Finding]
 CompareSequences = Callable[[Sequence, Sequence, Terms], Finding]
 
@@ -50,6 +51,9 @@ def compare_orders(
         return _compare_regions(regions[0], regions[1], terms, compare_intervals)
     if not (_SAYS_WHERE.search(gold) and _SAYS_WHERE.search(pred)):
         return Finding(False, "order")
+    parts = [[part.strip() for part in _BOTH.split(text)] for text in (gold, pred)]
+    if len(parts[0]) > 1:
+        return _compare_conditions(parts[0], parts[1], terms, compare)
     wanted, given = read_chain(gold), read_chain(pred)
     if wanted is None or given is None:
         return Finding(None, "order")
@@ -59,6 +63,17 @@ def compare_orders(
     ):
         return Finding(True, "order")
     return Finding(_same_chain(wanted, given), "order")
+
+
+def _compare_conditions(gold: list[str], pred: list[str], terms: Terms, compare: Compare) -> Finding:
+    """``k < 4 and k ≠ 0``: the same conditions in any order."""
+    left_over = list(pred)
+    for condition in gold if len(gold) == len(pred) else ():
+        same = [compare(condition, other, terms.inside(len(gold))).same is True for other in left_over]
+        if True not in same:
+            return Finding(False, "order")
+        left_over.pop(same.index(True))
+    return Finding(not left_over and len(gold) == len(pred), "order")
 
 
 def _compare_regions(gold: Region, pred: Region, terms: Terms, compare_intervals: CompareSequences) -> Finding:

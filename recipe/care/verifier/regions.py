@@ -22,6 +22,7 @@ from recipe.care.verifier.quantity import read_quantity
 from recipe.care.verifier.structure import SYMBOL, Sequence, read_chain, read_sequence
 
 _UNION = re.compile(r"\\(?:cup|lor)(?![A-Za-z])|(?<![A-Za-z])or(?![A-Za-z])")
+_BOTH = re.compile(r"\\land(?![A-Za-z])|(?<![A-Za-z])and(?![A-Za-z])")
 _ALL = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?")
 _INFINITY = re.compile(r"[-+]?\s*\\infty")
 MOST_PARTS = 8
@@ -56,6 +57,22 @@ def is_infinite(spelled: str) -> bool:
 
 
 def _read_part(spelled: str) -> Region | None:
+    both = _BOTH.split(spelled)
+    return _read_one(spelled) if len(both) == 1 else _meet([_read_one(part.strip()) for part in both])
+
+
+def _meet(rays: list[Region | None]) -> Region | None:
+    """``x > 1 and x < 3`` as one interval; None for anything but a lower and an upper bound."""
+    read = [ray for ray in rays if ray and len(ray.intervals) == 1]
+    if len(read) != 2 or len(rays) != 2 or read[0].letter != read[1].letter:
+        return None
+    low, high = sorted((ray.intervals[0] for ray in read), key=lambda ray: is_infinite(ray.elements[0]))
+    if not (is_infinite(low.elements[1]) and is_infinite(high.elements[0])) or is_infinite(low.elements[0]):
+        return None
+    return Region(read[0].letter, (Sequence(low.opening, high.closing, (low.elements[0], high.elements[1])),))
+
+
+def _read_one(spelled: str) -> Region | None:
     if _ALL.fullmatch(spelled):
         return Region("", (_interval(r"-\infty", r"\infty"),))
     chain = read_chain(spelled)

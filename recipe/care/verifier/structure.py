@@ -27,6 +27,8 @@ _MIRRORED = {">": "<", "≥": "≤"}
 _RELATION = re.compile(r"(.+?)\\(perp|parallel|cong|sim)(?![A-Za-z])(.+)")
 _CONJUNCTION = re.compile(r"\s*,?\s+(?:and|or)\s+")
 _MATRIX = re.compile(r"\\begin\{([pbv]?)matrix\}(.+)\\end\{\1matrix\}")
+_LABEL = re.compile(r"\(([0-9]{1,2})\)")
+_LABELS = re.compile(r"\([0-9]{1,2}\)(?:(?:\s|,|;|and)*\([0-9]{1,2}\))+")
 MOST_ELEMENTS = 20
 
 
@@ -82,6 +84,11 @@ class Chain:
 
     terms: tuple[str, ...]
     signs: tuple[str, ...]
+
+
+def read_labels(spelled: str) -> frozenset[str] | None:
+    """The labels of ``(1)(3)``, as ①③ are spelled; None where there are not at least two."""
+    return frozenset(_LABEL.findall(spelled)) if _LABELS.fullmatch(spelled) else None
 
 
 def is_list(spelled: str) -> bool:
