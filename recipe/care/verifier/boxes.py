@@ -26,16 +26,21 @@ DOUBT_WORDS = (
 DOUBT = re.compile(
     rf"\b(?:{DOUBT_WORDS})\b(?!\.\s*of\b)|[?≠不非或错]|\\(?:neq?|lor|neg|lnot|nless)(?![A-Za-z])", re.IGNORECASE
 )
-_DOUBT_AROUND = re.compile(rf"{DOUBT.pattern}|\b(?:but|and|however|also)\b(?=\W*$)|^\W*\b(?:but|and|however|also)\b", re.I)
+_DOUBT_AROUND = re.compile(
+    rf"{DOUBT.pattern}|\b(?:but|and|however|also)\b(?=\W*$)|^\W*\b(?:but|and|however|also)\b", re.I
+)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _FENCE = re.compile(r"(?<!\\)\$+|\\[()\[\]]|\*\*|__")
 _TEXT = re.compile(r"\\(?:text[a-z]*|mathrm)\s*\{([^{}]*)\}")
-_UNIT = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|\\?%|(?:(?:square|sq\.?|cubic)\s+)?[A-Za-zµμΩ]{1,14}(?:\s*(?:\^\s*\{?[23]\}?|/\s*[A-Za-z]{1,6}))*)")
+_UNIT = re.compile(
+    r"(?:\^\s*\{?\s*\\circ\s*\}?|°|\\?%|(?:(?:square|sq\.?|cubic)\s+)?[A-Za-zµμΩ]{1,14}"
+    r"(?:\s*(?:\^\s*\{?[23]\}?|/\s*[A-Za-z]{1,6}))*)"
+)
 _MATHS_BEFORE = re.compile(r"(?:[-+*/^_({\[|<>≤≥€£¥₹]|\\(?!text)[A-Za-z]+|\\\$|[0-9]\s*:)$")
 _ARROW = re.compile(r"\\(?:approx|to|Rightarrow|rightarrow|implies|therefore|equiv|quad)$")
 _LINK = re.compile(
-    r"\b(?:is|are|was|be|equals?|equal to|gets?|got|have|has|gives?|yields?|obtains?|finds?|found|thus|so|hence|therefore|"
-    r"then|that|answer|answers|result|value|solution|conclude|conclusion|finally|to|as|of|by|choose|option|choice|"
+    r"\b(?:is|are|was|be|equals?|equal to|gets?|got|have|has|gives?|yields?|obtains?|finds?|found|thus|so|hence|"
+    r"therefore|then|that|answer|answers|result|value|solution|conclude|conclusion|finally|to|as|of|by|choose|option|choice|"
     r"approximately|about|roughly|follows|becomes|being|only|exactly|total|the)$",
     re.IGNORECASE,
 )
@@ -74,7 +79,7 @@ def sole_box(text: str) -> str:
 
 
 def _leads_to_an_answer(before: str) -> bool:
-    """Whether what stands before a box introduces it, and is no answer of its own: ``6, \\boxed{5}``."""
+    r"""Whether what stands before a box introduces it, and is no answer of its own: ``6, \boxed{5}``."""
     if not before or before[-1] in "=:≈" or _ARROW.search(before):
         return True
     words = len(re.findall(r"[A-Za-z]{2,}", before))

@@ -40,7 +40,10 @@ _FRACTION = re.compile(
     r"(?:\s*\\?%|\s*(?!pi\b|e\b)[A-Za-z][A-Za-z. ]*)?"
 )
 """A fraction, with a percent sign or words behind it: ``1/2+3`` is a calculation that was left to others."""
-_SEASON = re.compile(r"(?:(?:fy|season|the)\s+)*'?((?:[0-9]{2})?)([0-9]{2})\s?[/-]\s?'?((?:[0-9]{2})?)([0-9]{2})(?:\s+season)?", re.I)
+_SEASON = re.compile(
+    r"(?:(?:fy|season|the)\s+)*'?((?:[0-9]{2})?)([0-9]{2})\s?[/-]\s?'?((?:[0-9]{2})?)([0-9]{2})(?:\s+season)?",
+    re.IGNORECASE,
+)
 """A year and the next, as 2018/19, 18/19, 2018-2019."""
 _BEFORE_A_YEAR = re.compile(r"(?:(?:in|the|year)\s+){1,3}(?=[0-9]{4}$)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:,\s+(?:and\s+)?|\s+and\s+|;)\s*")

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import re
 
-_ELEMENTS = frozenset(
+_SYMBOLS = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Ag Cd In Sn "
-    "Sb Te I Xe Cs Ba W Pt Au Hg Pb Bi U".split()
+    "Sb Te I Xe Cs Ba W Pt Au Hg Pb Bi U"
 )
+_ELEMENTS = frozenset(_SYMBOLS.split())
 _INDEX = re.compile(r"_\s*\{?\s*([0-9]{1,2})\s*\}?")
 _CHARGE = re.compile(r"\^\s*\{?\s*([0-9]?[-+])\s*\}?$")
 _ATOM = re.compile(r"([A-Z][a-z]?)([0-9]{0,2})")

@@ -11,13 +11,17 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Chinese answers, a third of whose rows in ViRL39K's sources have them: phrases, units and labels in our spelling."""
+"""Chinese answers: phrases, units and labels in our spelling."""
 
 from __future__ import annotations
 
 import re
 
-PHRASE = r"(?:(?:所以|因此|故|则|即|综上)[, ]*)?(?:(?:正确|最终|最后)?(?:的)?(?:答案|结果)(?:应该?)?(?:是|为|:|=|选)+:?|选项:?|故?应?选择?:?|故填:?|(?:所以|因此|故)[, ]*)\s*"
+PHRASE = (
+    r"(?:(?:所以|因此|故|则|即|综上)[, ]*)?"
+    r"(?:(?:正确|最终|最后)?(?:的)?(?:答案|结果)(?:应该?)?(?:是|为|:|=|选)+:?"
+    r"|选项:?|(?:故|应|本题)*选择?:?|故填:?|(?:所以|因此|故)[, ]*)\s*"
+)
 """What stands before an answer. NFKC has made the colons and commas ASCII by then."""
 CHOICE_TAIL = re.compile(r"(?<=[A-Za-z)])\s*(?:选项|项)$")
 _UNITS = {
@@ -26,7 +30,8 @@ _UNITS = {
     "立方毫米": "mm^3", "立方厘米": "cm^3", "立方分米": "dm^3", "立方米": "m^3", "公顷": "ha",
     "毫米": "mm", "厘米": "cm", "分米": "dm", "千米": "km", "公里": "km", "米": "m",
     "毫克": "mg", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t", "毫升": "ml", "升": "l",
-    "秒钟": "s", "秒": "s", "分钟": "min", "小时": "h", "天": "day", "周": "week", "个月": "month", "年": "year", "岁": "year",
+    "秒钟": "s", "秒": "s", "分钟": "min", "小时": "h", "天": "day", "周": "week",
+    "个月": "month", "年": "year", "岁": "year",
     "摄氏度": "°C", "度": "°", "元": "dollar", "牛顿": "N", "牛": "N", "焦耳": "J", "焦": "J", "瓦": "W", "伏": "V",
     "安培": "A", "安": "A", "欧姆": "Ω", "欧": "Ω", "帕": "Pa",
     "个单位": "units", "平方单位": "units", "单位": "units", "个": "units", "人": "people", "次": "times",
@@ -50,4 +55,6 @@ def spell_chinese(text: str) -> str:
     """
     if text.isascii():
         return text
-    return _UNIT.sub(lambda unit: " " + (_UNITS | _MAGNITUDES)[unit[1]], text).replace("且", " and ").replace("或", " or ")
+    return (
+        _UNIT.sub(lambda unit: " " + (_UNITS | _MAGNITUDES)[unit[1]], text).replace("且", " and ").replace("或", " or ")
+    )

@@ -47,11 +47,13 @@ _LABELLED = re.compile(
 )
 _SAYS_ANSWER = re.compile(r"\b(?:answer|option|choice)\b", re.IGNORECASE)
 _OTHER_LETTER = re.compile(
-    r"(?:[.;,!?]|\b(?:or|not|no|is|be|rather|than|maybe|perhaps|actually|wait|either|pick|choose|select|prefer|say))\s*\(?([A-Z])\)?\W*$", re.IGNORECASE
+    r"(?:[.;,!?]|\b(?:or|not|no|is|be|rather|than|maybe|perhaps|actually|wait|either|pick|choose|select|prefer|say))"
+    r"\s*\(?([A-Z])\)?\W*$",
+    re.IGNORECASE,
 )
 """A letter at the end of a text that stands for an option and is no part of a phrase such as "Vitamin C"."""
 _REPEATED = re.compile(r"(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is|:)\s*[A-Z]", re.IGNORECASE)
-_BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_BOLD = re.compile(r"(?:\*\*|__)([^*_]+)(?:\*\*|__)")
 _IN_BRACKETS = re.compile(r"\(([^()]*)\)")
 _SEVERAL = re.compile(r"[A-Z](?:\s*(?:,|;|and|&)?\s*[A-Z]){1,25}")
 _SIZING = re.compile(r"\\(?:left|right|big|Big|displaystyle)(?![A-Za-z])")
@@ -167,7 +169,7 @@ def _is_labelled(text: str, labelled: re.Match[str], menu: _Menu) -> bool:
             return False
         others = {other.upper() for other in _OTHER_LETTER.findall(said)} - {letter.upper()}
         is_sole = _LABELLED.fullmatch(text) is not None and not others and not _SAYS_ANSWER.search(said)
-        return is_sole or _REPEATED.fullmatch(said) is not None and said[-1].upper() == letter.upper()
+        return is_sole or (_REPEATED.fullmatch(said) is not None and said[-1].upper() == letter.upper())
     bracketed = _IN_BRACKETS.fullmatch(said)
     said = bracketed[1] if bracketed and not menu.equal(said) else said
     named = menu.matches(said)

@@ -87,7 +87,11 @@ def read_equation(spelled: str) -> Equation | None:
 
 def _leads_on(name: str, side: str, value: str) -> bool:
     """Whether a side between others is a step to the value, and not another answer: ``y = 3x; y = 2x``."""
-    if DOUBT.search(side) or _SEVERAL.search(side) or re.search(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z_0-9])", side):
+    if (
+        DOUBT.search(side)
+        or _SEVERAL.search(side)
+        or re.search(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z_0-9])", side)
+    ):
         return False
     wanted, given = read_or_none(value), read_or_none(side)
     if not (wanted and given and wanted.letters and wanted.letters == given.letters):

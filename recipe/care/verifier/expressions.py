@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Expressions and equations in symbols, compared by value; what has no value is compared as text or left to the parser."""
+"""Expressions and equations in symbols, compared by value; the parser may have what has none."""
 
 from __future__ import annotations
 
@@ -70,7 +70,13 @@ def same_sides(gold: str, pred: str, explicit: Equation | None) -> bool | None:
     sides = read_together(*wanted, *given)
     if explicit:
         value, name = read_together(explicit.value, *given)[0], explicit.name
-        if value and sides[2] and sides[3] and name not in value.letters and name in sides[2].letters | sides[3].letters:
+        if (
+            value
+            and sides[2]
+            and sides[3]
+            and name not in value.letters
+            and name in sides[2].letters | sides[3].letters
+        ):
             return same_equation(name, value, sides[2], sides[3])
     if not (sides[0] and sides[1] and sides[2] and sides[3]):
         return None

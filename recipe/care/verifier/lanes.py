@@ -190,7 +190,7 @@ def start_early() -> threading.Thread:
 
 
 def start_in_ray_worker() -> None:
-    """Start a worker early if this process is one of Ray's: verl loads its reward function there long before answers."""
+    """Start a worker early in a process of Ray's, where verl loads its reward function long before the first answer."""
     if Path(sys.argv[0]).name == RAY_WORKER and importlib.util.find_spec("math_verify") is not None:
         start_early()
 
@@ -203,7 +203,7 @@ def ask_parser(gold: str, pred: str) -> str:
         pred: The answer, likewise.
 
     Returns:
-        What ``parser.compare`` returns; ``timeout`` or ``gold_timeout`` where the answer or the gold was too much for the
-        parser; ``crash`` or ``busy`` where neither is to blame.
+        What ``parser.compare`` returns; ``timeout`` or ``gold_timeout`` where the answer or the gold was too much for
+        the parser; ``crash`` or ``busy`` where neither is to blame.
     """
     return _POOL.ask(gold, pred)

@@ -26,7 +26,7 @@ from recipe.care.verifier.problem import Verdict
 from recipe.care.verifier.symbolic import to_latex
 from recipe.care.verifier.tokens import GREEK, Token
 
-_PLAIN = frozenset("frac sqrt pi overline quad".split())
+_PLAIN = frozenset(("frac", "sqrt", "pi", "overline", "quad"))
 _KINDS = tuple(
     frozenset(kind.split())
     for kind in (

@@ -38,7 +38,15 @@ from recipe.care.verifier.quantity import read_quantity
 from recipe.care.verifier.ratios import is_same_ratio
 from recipe.care.verifier.regions import is_infinite
 from recipe.care.verifier.spelling import exact_key, spell
-from recipe.care.verifier.structure import Sequence, is_list, read_labels, read_matrix, read_relation, read_sequence, split_top
+from recipe.care.verifier.structure import (
+    Sequence,
+    is_list,
+    read_labels,
+    read_matrix,
+    read_relation,
+    read_sequence,
+    split_top,
+)
 
 _ORDER = re.compile(r"[<>≤≥≠]|\\(?:cup|mathbb)(?![A-Za-z])")
 _SET_OF = re.compile(r"^\\?\{\s*([A-Za-z])\s*[|:]\s*([^|:]*\1[^|:]*?)\\?\}$")

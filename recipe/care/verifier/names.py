@@ -95,11 +95,11 @@ def merge_names(tokens: Sequence[Token], names: Names) -> tuple[Token, ...]:
         ``f(x)`` is of kind ``function``.
     """
     pieces = list(_pieces(tokens))
-    is_start = {start: end for start, end in _runs(pieces)}
+    run_ends = dict(_runs(pieces))
     merged: list[Token] = []
     at = 0
     while at < len(pieces):
-        end = is_start.get(at, at)
+        end = run_ends.get(at, at)
         run = [piece.token.text for piece in pieces[at:end]]
         if len(run) > 1 and not set(run) <= names.variables and not (len(run) > 2 and _RARELY_POINTS & set(run)):
             merged.append(Token("letter", _oriented("line" if len(run) == 2 else "", run)))

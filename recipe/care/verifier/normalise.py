@@ -97,7 +97,10 @@ _PHRASES = tuple(
     )
 )
 """What politeness puts before an answer. None of it belongs to an option or to a text gold: see ``plain``."""
-_WRAPPERS = ("boxed", "fbox", "text", "textbf", "textit", "textrm", "textnormal", "mathrm", "mathbf", "mathit", "mathsf", "bm", "boldsymbol")
+_WRAPPERS = (
+    *("boxed", "fbox", "text", "textbf", "textit", "textrm", "textnormal"),
+    *("mathrm", "mathbf", "mathit", "mathsf", "bm", "boldsymbol"),
+)
 _WRAPPED = re.compile(r"\\(?:" + "|".join(_WRAPPERS) + r"|(?:text)?color\s*\{\w+\})\s*\{")
 _FENCES = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__"), ("'", "'"), ('"', '"'))
 _LEADING_TEXT = re.compile(r"\\(?:text[a-z]{0,6}|mathrm|mbox)\s*\{([^{}]*)\}\s*(?=\S)")

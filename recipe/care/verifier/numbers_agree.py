@@ -142,7 +142,7 @@ def _agrees_with_precise(gold: Quantity, pred: Quantity, precise: float) -> bool
     gap = size(pred.value - precise)
     if pred.decimals is None:
         return gap <= room and size(pred.value - gold.value) <= _half_unit(gold)
-    return pred.decimals > decimals and gap <= max(_half_unit(pred), room)
+    return pred.decimals > decimals and gap <= max(float(_half_unit(pred)), room)
 
 
 def _same_value(gold: Quantity, pred: Quantity, gap: Real) -> bool:

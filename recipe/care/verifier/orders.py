@@ -25,7 +25,9 @@ from recipe.care.verifier.structure import Chain, Sequence, read_chain
 from recipe.care.verifier.symbolic import same_order
 
 _ORDER = re.compile(r"[<>≤≥≠]")
-_SAYS_WHERE = re.compile(r"[<>≤≥≠]|\\(?:cup|cap|in|notin|mathbb|setminus|infty|emptyset|lor|land)(?![A-Za-z])|[(\[{].*,")
+_SAYS_WHERE = re.compile(
+    r"[<>≤≥≠]|\\(?:cup|cap|in|notin|mathbb|setminus|infty|emptyset|lor|land)(?![A-Za-z])|[(\[{].*,"
+)
 _BOTH = re.compile(r"\\land(?![A-Za-z])|(?<![A-Za-z])and(?![A-Za-z])|,")
 Compare = Callable[[str, str, Terms], Finding]
 CompareSequences = Callable[[Sequence, Sequence, Terms], Finding]

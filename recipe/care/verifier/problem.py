@@ -27,7 +27,9 @@ ANSWER_TYPES = ("", "number", "choice", "text", "latex")
 
 _ASKS_FOR_YEAR = re.compile(r"\b(?:years?|when|dates?|decades?|seasons?)\b", re.IGNORECASE)
 _ASKS_FOR_RATIO = re.compile(r"\b(?:ratios?|proportions?|scale|odds)\b|比", re.IGNORECASE)
-_ASKS_FOR_SEVERAL = re.compile(r"\b(?:which|name|list|identify)\s+(?:the\s+)?(?:two|three|four|five|[2-5])\b", re.IGNORECASE)
+_ASKS_FOR_SEVERAL = re.compile(
+    r"\b(?:which|name|list|identify)\s+(?:the\s+)?(?:two|three|four|five|[2-5])\b", re.IGNORECASE
+)
 _ASKS_FOR_ORDER = re.compile(
     r"\b(?:respectively|orders?|ordered|ascending|descending|rank(?:ed|ing)?|sequence|first|second|former|latter"
     r"|coordinates?|from\b.+\bto)\b|\b\w+est\b.+\band\b.+\b\w+est\b",

@@ -30,7 +30,11 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]
         (r"(?<=\d),?\\[,!]\s*(?=\d{3}(?!\d))", ","),
         (r"\\mu\s*\\(?:text|mathrm)\s*\{\s*([A-Za-z])\s*\}", r" μ\1"),
         (r"\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z])\s*\}", r" μ\1"),
-        (r"\\(?:text(?:bf|rm|it|sf|tt|up|sc|sl|md|normal)?|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)\s*\{([^{}]*)\}", r" \1 "),
+        (
+            r"\\(?:text(?:bf|rm|it|sf|tt|up|sc|sl|md|normal)?|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)"
+            r"\s*\{([^{}]*)\}",
+            r" \1 ",
+        ),
         (r"(?<!\\)\\[,:;!> ]|\\q?quad(?![A-Za-z])|[$~]", " "),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\(?:cdot|times|ast)(?![A-Za-z])|\*\*(?=\s*1(?!\d))", "*"),

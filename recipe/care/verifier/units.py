@@ -148,9 +148,10 @@ _OPPOSITES = tuple(
         ("positive", "negative"),
     )
 )
-_NAMES_NOTHING = frozenset(
-    "unit square cubic people person piece item thing one object total number point degree way each all altogether".split()
+_EMPTY_WORDS = (
+    "unit square cubic people person piece item thing one object total number point degree way each all altogether"
 )
+_NAMES_NOTHING = frozenset(_EMPTY_WORDS.split())
 """Words, in the singular, that say nothing about what is counted."""
 _DEGREES = r"°\s*(?:[CF](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|(?![A-Za-z]))"
 _WORD = r"[A-Za-zµμΩ]+"
