@@ -38,7 +38,7 @@ from pathlib import Path
 from math_verify import parse, verify
 from mathruler.grader import grade_answer
 
-import recipe.care.verifier.maths as maths
+import recipe.care.verifier.last_resort as last_resort
 from recipe.care.reward import compute_score
 from recipe.care.verifier.cache import VERDICTS
 from recipe.care.verifier.lanes import ask_parser
@@ -203,7 +203,7 @@ def main() -> None:
     options = parser.parse_args()
     cases = read_corpus() if options.corpus else make_mix(options.prompts, random.Random(0))
     asked: list[str] = []
-    maths.ask_parser = lambda gold, pred: asked.append(pred) or ask_parser(gold, pred)  # type: ignore[attr-defined]
+    last_resort.ask_parser = lambda gold, pred: asked.append(pred) or ask_parser(gold, pred)  # type: ignore[attr-defined]
     ask_parser("x", "x")  # a worker's start is paid once per process, not per answer
     print(f"{len(cases)} answers, one CPU thread")
     print(f"{'':24} {'answers/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8} {'FP':>7} {'FN':>7} failed")

@@ -33,6 +33,7 @@ from typing import TypedDict
 from recipe.care.errors import CareConfigError
 from recipe.care.verifier.extraction import extract_answer, has_format
 from recipe.care.verifier.judge import judge
+from recipe.care.verifier.lanes import start_in_ray_worker
 from recipe.care.verifier.problem import Verdict, read_problem
 from recipe.care.verifier.sources import check_sources, find_source
 
@@ -72,7 +73,8 @@ def compute_score(
     """Verify one response.
 
     Args:
-        data_source: ``chartqa``, ``geometry3k``, ``virl39k`` (each also with ``/<category>``) or ``tiny_<task>``.
+        data_source: ``chartqa``, ``geometry3k``, ``virl39k``, for rows of your own ``maths``, ``choice``, ``chart``,
+            ``text`` (each also with ``/<anything>``), or ``tiny_<task>``.
         solution_str: The decoded response.
         ground_truth: The gold answer.
         extra_info: The row's ``extra_info``: ``answer_type``, ``options``, ``question``, ``tolerance``,
@@ -111,6 +113,8 @@ def compute_score(
         pred=verdict.pred[:LONGEST_PRED],
     )
 
+
+start_in_ray_worker()
 
 if __name__ == "__main__":
     import sys

@@ -18,12 +18,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from recipe.care.verifier.boxes import DOUBT
+from recipe.care.verifier.evaluate import read_or_none
 from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
 from recipe.care.verifier.quantity import Quantity, read_quantity
 from recipe.care.verifier.structure import SYMBOL, Sequence, is_list, read_sequence, split_top
+from recipe.care.verifier.symbolic import same_expression
 
 _SUBSCRIPT = re.compile(r"_\s*(?:\{[^{}]{1,20}\}|[A-Za-z0-9])|(?<=\\angle)\s*[0-9]{1,2}")
 _PHRASE = re.compile(r"[^0-9^=<>≤≥≠!,;|]{1,40}")
+_SEVERAL = re.compile(r"[,;:<>≤≥]|\.\s|[A-Za-z]{4,} [A-Za-z]{2,}|\\cup(?![A-Za-z])|[一-鿿]")
 _TO_BE_SOLVED = re.compile(r"\s*(?:[-+]|\\(?:sqrt|ln|log|exp)(?![A-Za-z]))")
 """A left side that starts like this equals the value without being what was asked for: ``-x = 5``."""
 _TUPLE = re.compile(r"\((?:\s*[A-Za-z]\s*,?)+\)")
@@ -46,7 +50,7 @@ _ONE_QUANTITY = re.compile(
 )
 """The name of a segment, an angle, its sine, a vector or its length, a function's value; or a word, as ``Area``."""
 _OTHER_QUANTITY = re.compile(r"[A-Z]|\\(?:angle|triangle|overline|overrightarrow|vec)(?![A-Za-z])")
-_PLUS_MINUS = re.compile(r"((?:[^=]{1,40}=)?)\s*\\pm(?![A-Za-z])\s*(.+)")
+_PLUS_MINUS = re.compile(r"\\(pm|mp)(?![A-Za-z])\s*")
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,27 @@ def read_equation(spelled: str) -> Equation | None:
         sides.reverse()
     name, value = sides[0], sides[-1]
     bare = _SUBSCRIPT.sub("", name)
-    if not value or len(sides) < 2 or not (_is_name(name) or _TUPLE.fullmatch(bare)):
+    if not all(_leads_on(name, side, value) for side in sides[1:-1]):
+        return None
+    if not value or len(sides) < 2 or DOUBT.search(name) or not (_is_name(name) or _TUPLE.fullmatch(bare)):
         return None
     is_known = read_quantity(value) is not None or not _OTHER_QUANTITY.search(value)
     is_quantity = is_known and _ONE_QUANTITY.fullmatch(bare) is not None
     return Equation(re.sub(r"[\s{}]", "", name), _is_symbol(name), is_quantity, value)
+
+
+def _leads_on(name: str, side: str, value: str) -> bool:
+    """Whether a side between others is a step to the value, and not another answer: ``y = 3x; y = 2x``."""
+    if (
+        DOUBT.search(side)
+        or _SEVERAL.search(side)
+        or re.search(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z_0-9])", side)
+    ):
+        return False
+    wanted, given = read_or_none(value), read_or_none(side)
+    if not (wanted and given and wanted.letters and wanted.letters == given.letters):
+        return True
+    return same_expression(wanted, given) is not False
 
 
 def _is_symbol(side: str) -> bool:
@@ -85,7 +105,7 @@ def _is_symbol(side: str) -> bool:
 
 def _is_name(side: str) -> bool:
     bare = _SUBSCRIPT.sub("", side)
-    is_phrase = _PHRASE.fullmatch(bare) is not None and _TO_BE_SOLVED.match(bare) is None
+    is_phrase = _PHRASE.fullmatch(bare) is not None and not _TO_BE_SOLVED.match(bare)
     return is_phrase or _ONE_QUANTITY.fullmatch(bare) is not None
 
 
@@ -136,12 +156,43 @@ def _may_equal(last: Quantity, other: Quantity) -> bool:
 
 
 def as_pair(spelled: str) -> Sequence | None:
-    r"""The two numbers of ``\pm 3`` or ``x = \pm 3``, or of a bare list of two, in no order; None for anything else."""
-    match = _PLUS_MINUS.fullmatch(spelled)
-    if match and read_quantity(match[2]) is not None:
-        return Sequence("{", "}", (match[1] + match[2], f"{match[1]}-{match[2]}"))
-    listed = None if match else read_sequence(spelled)
-    if listed is None or listed.opening or len(listed.elements) != 2:
+    r"""Two values in no order: of ``x = 2 \pm \sqrt{3}``, or of a bare list of two; None for anything else."""
+    if _PLUS_MINUS.search(spelled):
+        signs = _PLUS_MINUS.findall(spelled)
+        if "pm" not in signs or (len(signs) > 1 and "mp" not in signs):  # two \pm may be four values
+            return None
+        return Sequence("{", "}", (_with_sign(spelled, "+-"), _with_sign(spelled, "-+")))
+    listed = read_sequence(spelled)
+    if listed is None or listed.opening not in ("", "{") or len(listed.elements) != 2:
         return None
-    names = {element.partition("=")[0].strip() for element in listed.elements if "=" in element}
-    return Sequence("{", "}", listed.elements) if len(names) < 2 else None
+    sides = [element.rpartition("=") for element in listed.elements]
+    names = [_SUBSCRIPT.sub("", name).strip() for name, sign, _ in sides if sign]
+    if len(set(names)) > 1:
+        return None
+    named = tuple(f"{names[0]}={value}" for _, _, value in sides) if len(names) == 2 else listed.elements
+    return Sequence("{", "}", named)
+
+
+def _with_sign(spelled: str, signs: str) -> str:
+    return _PLUS_MINUS.sub(lambda sign: signs[sign[1] == "mp"], spelled)
+
+
+def read_assignments(spelled: str) -> dict[str, str] | None:
+    """The values by name of ``x = 5, y = 3``; None where an element is no equation, or a name comes twice."""
+    listed = read_sequence(spelled)
+    if listed is None or listed.opening not in ("", "{", "("):
+        return None
+    equations = [read_equation(element) for element in listed.elements]
+    named = {equation.name: equation.value for equation in equations if equation}
+    return named if len(named) == len(listed.elements) else None
+
+
+def as_solutions(spelled: str) -> Sequence | None:
+    """The values of ``x = 1 or x = 4``, in no order; None where the elements have no name, or different ones."""
+    listed = read_sequence(spelled)
+    if listed is None or listed.opening:
+        return None
+    equations = [read_equation(element) for element in listed.elements]
+    values = tuple(f"{equation.name}={equation.value}" for equation in equations if equation)
+    is_one_letter = len({equation.name for equation in equations if equation and equation.is_symbol}) == 1
+    return Sequence("{", "}", values) if is_one_letter and len(values) == len(equations) else None

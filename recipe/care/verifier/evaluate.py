@@ -23,12 +23,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from recipe.care.verifier.arithmetic import Real, Undefined, bounded, mixed_number, power, root, size, small_natural
-from recipe.care.verifier.tokens import GREEK, Refused, Token, merge_names, tokenize
+from recipe.care.verifier.names import Names, merge_names
+from recipe.care.verifier.tokens import GREEK, Refused, Token, tokenize
 
 DEEPEST_CALL = 100
 _RADIANS = math.pi / 180
+LOG, END = Token("command", "log"), Token("end", "")
 _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "sin": math.sin,
     "cos": math.cos,
@@ -43,6 +46,9 @@ _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "exp": math.exp,
 }
 _CONSTANTS = {"pi": math.pi, "e": math.e}
+LOG_BASE = "the base of log"
+"""The symbol for the base that ``\\log 5`` leaves out: 10 to some, e to others."""
+NO_NAMES = Names()
 Point = Mapping[str, float]
 
 
@@ -75,11 +81,12 @@ class Expression:
             raise Undefined(str(error)) from error
 
 
-def read_expression(spelled: str) -> Expression:
+def read_expression(spelled: str, names: Names = NO_NAMES) -> Expression:
     """Read maths that denotes a real number or an expression in symbols.
 
     Args:
         spelled: As ``spell`` returns it.
+        names: How its letters are meant; without it letters side by side are points, where they can be.
 
     Returns:
         The expression.
@@ -87,9 +94,10 @@ def read_expression(spelled: str) -> Expression:
     Raises:
         Refused: It is not an expression, or not one of the supported kind.
     """
-    tokens = merge_names(tokenize(spelled))
-    letters = {token.text for token in tokens if token.kind == "letter" and token.text != "e"}
+    tokens = merge_names(tokenize(spelled), names)
+    letters = {token.text for token in tokens if token.kind in ("letter", "function") and token.text != "e"}
     letters |= {f"\\{token.text}" for token in tokens if token.kind == "command" and token.text in GREEK}
+    letters |= {LOG_BASE for token, following in pairwise((*tokens, END)) if token == LOG and following.text != "_"}
     if "i" in letters:
         raise Refused("complex")
     reader = _Reader(tokens, dict.fromkeys(letters, 0.6180339887))
@@ -97,6 +105,14 @@ def read_expression(spelled: str) -> Expression:
     with contextlib.suppress(ArithmeticError, ValueError, Undefined):
         reader.whole()
     return Expression(tokens, frozenset(letters), reader.has_sum)
+
+
+def read_or_none(spelled: str, names: Names = NO_NAMES) -> Expression | None:
+    """``read_expression``, or None where the text is none."""
+    try:
+        return read_expression(spelled, names)
+    except Refused:
+        return None
 
 
 class _Reader:
@@ -154,7 +170,7 @@ class _Reader:
                 self._at += negative
                 factor = -self._power() if negative else self._power()
                 value = bounded(value * factor if sign == "*" else value / factor)
-            elif sign in ("letter", "command", "(", "{", "[") or (sign == "|" and not self._in_bars):
+            elif sign in ("letter", "command", "function", "(", "{", "[") or (sign == "|" and not self._in_bars):
                 value = bounded(value * self._power())
             else:
                 return value
@@ -190,10 +206,12 @@ class _Reader:
 
     def _one_base(self) -> Real:
         kind = self._peek()
-        if kind in ("number", "mixed", "letter", "command"):
+        if kind in ("number", "mixed", "letter", "command", "function"):
             token = self._tokens[self._at]
             self._at += 1
             match kind:
+                case "function":
+                    return self._unknown_function(token.text)
                 case "number":
                     return Fraction(token.text.replace(",", ""))
                 case "mixed":
@@ -229,13 +247,26 @@ class _Reader:
         if name == "sqrt":
             degree = small_natural(self._group("[", "]")) if self._peek() == "[" else 2
             return root(self._argument(), degree)
+        if name == "binom":
+            above = small_natural(self._argument())
+            return Fraction(math.comb(above, small_natural(self._argument())))
         if name == "log":
-            self._skip("_")  # a logarithm without its base means different things to different people
-            base = float(self._argument())
-            return math.log(float(self._function_argument())) / math.log(base)
+            return self._logarithm()
         if name in _FUNCTIONS:
             return self._function(_FUNCTIONS[name])
         raise Refused("command")
+
+    def _logarithm(self) -> Real:
+        if self._peek() != "_":
+            return math.log(float(self._function_argument())) / math.log(abs(self._point[LOG_BASE]) + 1)
+        self._at += 1
+        base = float(self._argument())
+        return math.log(float(self._function_argument())) / math.log(base)
+
+    def _unknown_function(self, name: str) -> Real:
+        """A function that nobody defined, as ``f``: some function of its argument, another one at every point."""
+        slope, argument = self._point[name], float(self._group("(", ")"))
+        return math.sin(5 * slope + 3 * argument) + slope * argument
 
     def _function(self, function: Callable[[float], float]) -> Real:
         """A function with its argument; the square in ``sin^2 x`` belongs to the result."""

@@ -11,30 +11,38 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The way to the LaTeX parser: at most ``LANES`` worker processes, started when first needed, bounded in time.
+"""The way to the LaTeX parser: at most ``LANES`` worker processes, each question bounded in processor time.
 
 A worker is a fresh interpreter on a socket, not a ``multiprocessing`` child: it needs no importable main module, may be
-started from a daemonic process, a thread, a Ray actor or an event loop's executor, and uses no signals here.
+started from a daemonic process, a thread, a Ray actor or an event loop's executor, and uses no signals here. It takes
+seconds to start, so ``start_early`` does that before the first answer is due.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import queue
 import socket
 import subprocess
 import sys
+import threading
+import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from recipe.care.errors import CareConfigError
-from recipe.care.verifier.worker import READY, SEPARATOR, TIME_LIMIT_S
+from recipe.care.verifier.worker import HANG_LIMIT_S, READY, SEPARATOR
 
 LANES = 2
-START_LIMIT_S = 60.0
-BUSY_LIMIT_S = 30.0
-GRACE_S = 0.6
-"""How much longer than the worker's own limit we wait before we take the worker itself for dead."""
+START_LIMIT_S = 300.0
+BUSY_LIMIT_S = 600.0
+"""How long a question may wait for its turn. Each before it takes at most its processor time, so all come to theirs."""
+CHECK_S = 1.0
+"""How often we look whether a worker that owes a reply has been stopped."""
+RAY_WORKER = "default_worker.py"
+"""The script that every worker process of Ray runs."""
 INSTALL = "pip install 'math-verify[antlr4_9_3]==0.9.0'"
 
 
@@ -56,19 +64,33 @@ class _Lane:
         self._connection: Connection | None = None
 
     def ask(self, gold: str, pred: str) -> str:
-        """The worker's reply, or ``timeout`` or ``crash``."""
+        """The worker's reply, or ``crash``."""
         try:
             connection = self._connection if self._is_running() else self._start()
             if connection is None:
                 return "crash"
             connection.send_bytes(f"{gold}{SEPARATOR}{pred}".encode())
-            if connection.poll(TIME_LIMIT_S + GRACE_S):
-                return connection.recv_bytes().decode()
+            deadline = time.monotonic() + 2 * HANG_LIMIT_S
+            while not self._is_stopped() and time.monotonic() < deadline:
+                if connection.poll(CHECK_S):
+                    return connection.recv_bytes().decode()
         except (EOFError, OSError):
-            self.stop()
-            return "crash"
+            pass
         self.stop()
-        return "timeout"
+        return "crash"
+
+    def start(self) -> None:
+        """Start the worker unless it runs, and wait until it can answer."""
+        if not self._is_running():
+            self._start()
+
+    def _is_stopped(self) -> bool:
+        """Whether something outside has halted the worker, so that no reply will come."""
+        try:
+            stat = Path(f"/proc/{self._process.pid if self._process else 0}/stat").read_text()
+        except OSError:  # gone, which its socket tells, or no Linux
+            return False
+        return stat.rpartition(")")[2].split()[0] in ("T", "t")
 
     def _is_running(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
@@ -137,6 +159,15 @@ class _Pool:
         finally:
             self._free.put(lane)
 
+    def start(self) -> None:
+        """Start one lane, if one is free; a lane that cannot start says so when it is asked."""
+        with contextlib.suppress(queue.Empty, CareConfigError, EOFError, OSError):
+            lane = self._free.get_nowait()
+            try:
+                lane.start()
+            finally:
+                self._free.put(lane)
+
     def after_fork(self) -> None:
         for lane in self._lanes:
             lane.abandon()
@@ -147,6 +178,23 @@ _POOL = _Pool()
 os.register_at_fork(after_in_child=_POOL.after_fork)
 
 
+def start_early() -> threading.Thread:
+    """Start a worker in the background and return at once.
+
+    Returns:
+        The thread that waits for the worker; nobody needs to join it.
+    """
+    thread = threading.Thread(target=_POOL.start, name="care-parser-start", daemon=True)
+    thread.start()
+    return thread
+
+
+def start_in_ray_worker() -> None:
+    """Start a worker early in a process of Ray's, where verl loads its reward function long before the first answer."""
+    if Path(sys.argv[0]).name == RAY_WORKER and importlib.util.find_spec("math_verify") is not None:
+        start_early()
+
+
 def ask_parser(gold: str, pred: str) -> str:
     """Ask a worker whether two LaTeX strings mean the same.
 
@@ -155,6 +203,7 @@ def ask_parser(gold: str, pred: str) -> str:
         pred: The answer, likewise.
 
     Returns:
-        What ``parser.compare`` returns, or ``timeout``, ``crash`` or ``busy``.
+        What ``parser.compare`` returns; ``timeout`` or ``gold_timeout`` where the answer or the gold was too much for
+        the parser; ``crash`` or ``busy`` where neither is to blame.
     """
     return _POOL.ask(gold, pred)

@@ -19,6 +19,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from recipe.care.verifier import chinese
+from recipe.care.verifier.boxes import DOUBT_WORDS, matching_brace, sole_box
+
+__all__ = ["clean", "core", "matching_brace", "plain", "unwrap"]
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ", "0123456789+-()n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-")
 _SUPERSCRIPT_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]+")
@@ -28,7 +33,8 @@ _CIRCLED = re.compile("[①-⑳]")
 _BEFORE_NFKC = str.maketrans(
     {
         **dict.fromkeys("‐‑‒–—―−﹣－", "-"),
-        **dict.fromkeys("‘’‚‛`´", "'"),
+        **dict.fromkeys("‘’‚‛`´′", "'"),
+        "″": "''",
         **dict.fromkeys("“”„‟«»", '"'),
         **dict.fromkeys("º˚∘", "°"),  # NFKC would turn the ordinal sign into the letter o
         **dict.fromkeys("×⨯∗·⋅∙", "*"),
@@ -56,6 +62,7 @@ _BEFORE_NFKC = str.maketrans(
         "γ": r"\gamma ",
         "θ": r"\theta ",
         "φ": r"\phi ",
+        "ω": r"\omega ",
         "λ": r"\lambda ",
         "∪": r"\cup ",
         "∩": r"\cap ",
@@ -75,7 +82,7 @@ _NAME = (
     r"(?:(?:my|the|our)\s+)?(?:(?:final|correct|right|best|numerical)\s+){0,2}"
     r"(?:answer|ans|result|solution|value|choice|option)"
 )
-_DENIED = r"(?![^0-9]{0,60}\b(?:not|never|no|neither|wrong|incorrect|if|or)\b)"
+_DENIED = rf"(?![^0-9]{{0,60}}\b(?:{DOUBT_WORDS})\b)"
 _PHRASES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -86,13 +93,17 @@ _PHRASES = tuple(
         rf"(?:the|it|its|this|that|there|angle|area|perimeter|volume|length)\b{_DENIED}"
         rf"[^0-9=<>,;]{{0,60}}?\s(?:is|are|was|equals)\s+(?-i:{_VALUE})",
         rf"(?:{_HEDGES})\s*(?=[-+$€£¥₹\\.0-9])",
+        chinese.PHRASE,
     )
 )
 """What politeness puts before an answer. None of it belongs to an option or to a text gold: see ``plain``."""
-_WRAPPERS = ("boxed", "fbox", "text", "textbf", "textit", "mathrm", "mathbf", "mathit", "mathsf", "bm", "boldsymbol")
+_WRAPPERS = (
+    *("boxed", "fbox", "text", "textbf", "textit", "textrm", "textnormal"),
+    *("mathrm", "mathbf", "mathit", "mathsf", "bm", "boldsymbol"),
+)
 _WRAPPED = re.compile(r"\\(?:" + "|".join(_WRAPPERS) + r"|(?:text)?color\s*\{\w+\})\s*\{")
 _FENCES = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("__", "__"), ("'", "'"), ('"', '"'))
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_LEADING_TEXT = re.compile(r"\\(?:text[a-z]{0,6}|mathrm|mbox)\s*\{([^{}]*)\}\s*(?=\S)")
 _MOST_LAYERS = 8
 
 
@@ -146,7 +157,7 @@ def unwrap(text: str) -> str:
     r"""Take off what surrounds an answer without being part of it.
 
     That is what ``plain`` takes off, then "The answer is", "The length of AB is" before a value, "approximately" before
-    a number. A sole ``\boxed`` inside a sentence is the answer.
+    a number. A sole ``\boxed`` inside a sentence is the answer, unless the sentence doubts it: see ``sole_box``.
 
     Args:
         text: A cleaned text.
@@ -154,7 +165,7 @@ def unwrap(text: str) -> str:
     Returns:
         The core of it.
     """
-    return _without_layers(text, (_wrapping_off, _phrase_off, _stop_off, _sole_box))
+    return _without_layers(text, (_wrapping_off, _phrase_off, _stop_off, sole_box))
 
 
 def _without_layers(text: str, steps: Sequence[Callable[[str], str]]) -> str:
@@ -180,44 +191,18 @@ def _wrapping_off(text: str) -> str:
 
 
 def _phrase_off(text: str) -> str:
+    opened = _LEADING_TEXT.sub(r"\1 ", text, count=1) if _LEADING_TEXT.match(text) else text
+    shorter = _without_phrase(opened)
+    return text if shorter == opened else shorter
+
+
+def _without_phrase(text: str) -> str:
     matches = (phrase.match(text) for phrase in _PHRASES)
     return next((text[found.end() :] for found in matches if found and found.end() < len(text)), text)
 
 
 def _stop_off(text: str) -> str:
     return text[:-1] if len(text) > 1 and text[-1] in ".;," and text[-2] not in ".\\" else text
-
-
-def _sole_box(text: str) -> str:
-    boxes = list(_BOX.finditer(text))
-    end = matching_brace(text, boxes[0].end() - 1) if len(boxes) == 1 else -1
-    return text[boxes[0].end() : end] if end >= 0 else text
-
-
-def matching_brace(text: str, opening: int) -> int:
-    """Find the brace that closes the one at ``opening``.
-
-    Args:
-        text: The text to search.
-        opening: Index of a ``{``.
-
-    Returns:
-        Index of the matching ``}``, or -1 where none closes it.
-    """
-    depth = 0
-    index = opening
-    while index < len(text):
-        char = text[index]
-        if char == "\\":
-            index += 1
-        elif char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if depth == 0:
-                return index
-        index += 1
-    return -1
 
 
 def core(text: str) -> str:

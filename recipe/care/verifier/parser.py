@@ -48,17 +48,22 @@ def compare(gold: str, pred: str) -> str:
         ``equal``, ``different``, ``numeric`` (math-verify says equal, a 30-digit evaluation says different) or
         ``unparsed_gold``.
     """
-    wanted, given = _parsed(gold), _parsed(pred)
-    if wanted is None:
-        return UNPARSED_GOLD
+    wanted = read(gold)
+    return UNPARSED_GOLD if wanted is None else compare_with(wanted, pred)
+
+
+def read(latex: str) -> object | None:
+    """What math-verify makes of a LaTeX string without fences; None where it can make nothing of it."""
+    found = parse(f"${latex}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
+    return found[0] if found else None
+
+
+def compare_with(wanted: object, pred: str) -> str:
+    """As ``compare``, with a gold that was read before."""
+    given = read(pred)
     if given is None or not verify(wanted, given, timeout_seconds=None):
         return DIFFERENT
     return NUMERIC if _differ_numerically(wanted, given) else EQUAL
-
-
-def _parsed(latex: str) -> object:
-    found = parse(f"${latex}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)
-    return found[0] if found else None
 
 
 def _differ_numerically(wanted: object, given: object) -> bool:

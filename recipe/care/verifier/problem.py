@@ -25,7 +25,16 @@ from recipe.care.errors import CareDataError
 ANSWER_TYPES = ("", "number", "choice", "text", "latex")
 """Values of ``extra_info["answer_type"]``; empty means: read it off the gold."""
 
-_ASKS_FOR_YEAR = re.compile(r"\b(?:years?|when)\b", re.IGNORECASE)
+_ASKS_FOR_YEAR = re.compile(r"\b(?:years?|when|dates?|decades?|seasons?)\b", re.IGNORECASE)
+_ASKS_FOR_RATIO = re.compile(r"\b(?:ratios?|proportions?|scale|odds)\b|比", re.IGNORECASE)
+_ASKS_FOR_SEVERAL = re.compile(
+    r"\b(?:which|name|list|identify)\s+(?:the\s+)?(?:two|three|four|five|[2-5])\b", re.IGNORECASE
+)
+_ASKS_FOR_ORDER = re.compile(
+    r"\b(?:respectively|orders?|ordered|ascending|descending|rank(?:ed|ing)?|sequence|first|second|former|latter"
+    r"|coordinates?|from\b.+\bto)\b|\b\w+est\b.+\band\b.+\b\w+est\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Problem:
     """The part of a row that decides whether an answer is right. Hashable: half of the cache's key."""
 
     source: str
-    """The family of the row's ``data_source``: ``chartqa``, ``geometry3k``, ``virl39k`` or ``tiny``."""
+    """The family of the row's ``data_source``: a key of ``sources.SOURCES``."""
     gold: str
     """The gold answer as the row has it."""
     answer_type: str = ""
@@ -41,7 +50,11 @@ class Problem:
     options: tuple[str, ...] = ()
     """Texts of options A, B, C, ...; empty where the row shows none."""
     asks_for_year: bool = False
-    """Whether the question mentions a year or says "when"."""
+    """Whether the question mentions a year, a season or a date, or says "when"."""
+    asks_for_ratio: bool = False
+    """Whether the question mentions a ratio, so that ``10:30`` is no time of day."""
+    any_order: bool = False
+    """Whether the question says "which two" and nothing of an order, so that a list may be given in any."""
     tolerance: float | None = None
     """Relative tolerance of a number; None leaves it to the source."""
     precise_value: float | None = None
@@ -83,12 +96,15 @@ def read_problem(source: str, ground_truth: object, extra_info: Mapping[str, obj
     if answer_type not in ANSWER_TYPES:
         known = ", ".join(repr(name) for name in ANSWER_TYPES)
         raise CareDataError(f"extra_info.answer_type={answer_type!r}: must be one of {known}.")
+    question = str(info.get("question") or "")
     return Problem(
         source=source,
         gold=ground_truth,
         answer_type=str(answer_type),
         options=_options(info.get("options")),
-        asks_for_year=_ASKS_FOR_YEAR.search(str(info.get("question") or "")) is not None,
+        asks_for_year=_ASKS_FOR_YEAR.search(question) is not None,
+        asks_for_ratio=_ASKS_FOR_RATIO.search(question) is not None,
+        any_order=_ASKS_FOR_SEVERAL.search(question) is not None and _ASKS_FOR_ORDER.search(question) is None,
         tolerance=_known_number(info.get("tolerance"), "tolerance"),
         precise_value=_known_number(info.get("precise_value"), "precise_value"),
     )

@@ -56,27 +56,41 @@ def _judge_virl(problem: Problem, body: str) -> Verdict:
     return judge_maths(problem, body, NumberPolicy(tolerance=problem.tolerance))
 
 
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source("chartqa", lambda problem: "chart", {"chart": judge_chart}, needs_parser=False),
-        # The options of Geometry3K are not in its prompts, so there is nothing a letter could stand for.
-        Source("geometry3k", lambda problem: "latex", {"latex": _judge_geometry}, needs_parser=True),
-        Source(
-            "virl39k",
-            virl.answer_type,
-            {"choice": judge_choice, "text": judge_text, "number": _judge_virl, "latex": _judge_virl},
-            needs_parser=True,
-        ),
-        Source(
-            "tiny",
-            tiny.answer_type,
-            {"choice": judge_choice, "text": judge_text, "number": tiny.judge_plain_number},
-            needs_parser=False,
-        ),
-    )
-}
-KNOWN = ("chartqa", "geometry3k", "virl39k", "tiny_<task>")
+def _judge_own_maths(problem: Problem, body: str) -> Verdict:
+    policy = NumberPolicy(tolerance=problem.tolerance, precise_value=problem.precise_value)
+    return judge_maths(problem, body, policy)
+
+
+def _of_one_kind(name: str, answer_type: str, judge: Judge, *, needs_parser: bool = False) -> Source:
+    return Source(name, lambda problem: answer_type, {answer_type: judge}, needs_parser)
+
+
+DATASETS = (
+    _of_one_kind("chartqa", "chart", judge_chart),
+    # The options of Geometry3K are not in its prompts, so there is nothing a letter could stand for.
+    _of_one_kind("geometry3k", "latex", _judge_geometry, needs_parser=True),
+    Source(
+        "virl39k",
+        virl.answer_type,
+        {"choice": judge_choice, "text": judge_text, "number": _judge_virl, "latex": _judge_virl},
+        needs_parser=True,
+    ),
+)
+KINDS = (
+    _of_one_kind("maths", "latex", _judge_own_maths, needs_parser=True),
+    _of_one_kind("choice", "choice", judge_choice),
+    _of_one_kind("chart", "chart", judge_chart),
+    _of_one_kind("text", "text", judge_text),
+)
+"""For anybody's rows: the kind of answer, and behind a slash whatever the data is called."""
+TINY = Source(
+    "tiny",
+    tiny.answer_type,
+    {"choice": judge_choice, "text": judge_text, "number": tiny.judge_plain_number},
+    needs_parser=False,
+)
+SOURCES: dict[str, Source] = {source.name: source for source in (*DATASETS, *KINDS, TINY)}
+KNOWN = (*(source.name for source in DATASETS), "tiny_<task>", *(f"{source.name}/<name>" for source in KINDS))
 
 
 @functools.cache
@@ -84,7 +98,8 @@ def find_source(data_source: str) -> Source:
     """Find the rules for a ``data_source``.
 
     Args:
-        data_source: As in the row: a known name, a known name with ``/<category>`` behind it, or ``tiny_<task>``.
+        data_source: As in the row: a dataset or a kind of answer, either with ``/<anything>`` behind it, or
+            ``tiny_<task>``.
 
     Returns:
         The source.
@@ -94,7 +109,7 @@ def find_source(data_source: str) -> Source:
     """
     family = "tiny" if data_source.startswith("tiny_") else data_source.partition("/")[0]
     if family not in SOURCES or data_source == "tiny":
-        close = difflib.get_close_matches(data_source.lower(), KNOWN[:-1], n=1)
+        close = difflib.get_close_matches(family.lower(), [name for name in SOURCES if name != "tiny"], n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise CareConfigError(f"data_source={data_source!r}: no verifier for it; known: {', '.join(KNOWN)}.{hint}")
     if SOURCES[family].needs_parser:

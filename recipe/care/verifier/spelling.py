@@ -16,10 +16,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from recipe.care.verifier.chinese import spell_chinese
 from recipe.care.verifier.normalise import core
 
-_REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_REPLACEMENTS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|mathord)(?![A-Za-z])\.?", ""),
@@ -28,7 +30,11 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=\d),?\\[,!]\s*(?=\d{3}(?!\d))", ","),
         (r"\\mu\s*\\(?:text|mathrm)\s*\{\s*([A-Za-z])\s*\}", r" μ\1"),
         (r"\\(?:text|mathrm)\s*\{\s*\\mu\s*([A-Za-z])\s*\}", r" μ\1"),
-        (r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)\s*\{([^{}]*)\}", r" \1 "),
+        (
+            r"\\(?:text(?:bf|rm|it|sf|tt|up|sc|sl|md|normal)?|mathrm|mathbf|mathit|mathsf|mbox|rm|operatorname)"
+            r"\s*\{([^{}]*)\}",
+            r" \1 ",
+        ),
         (r"(?<!\\)\\[,:;!> ]|\\q?quad(?![A-Za-z])|[$~]", " "),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\(?:cdot|times|ast)(?![A-Za-z])|\*\*(?=\s*1(?!\d))", "*"),
@@ -45,7 +51,10 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"(?<=\d)\s*\^\s*\{?o\}?(?![A-Za-z])", "°"),
         (r"\\approx(?![A-Za-z])", "≈"),
-        (r"\\[oO]mega(?=\s*$)", "Ω"),
+        (r"(?<=\d)(\s*[kM]?)\s*\\Omega(?=\s*$)", r"\1Ω"),
+        (r"\\(?:varnothing|O)(?![A-Za-z])|\\\{\s*\\\}", r"\\emptyset"),
+        (r"\^\s*\{?\s*((?:\\prime\s*){1,3})\}?", lambda primes: "'" * primes[1].count("prime")),
+        (r"(?<=\d)\s*[xX]\s*(?=10\s*\^)", "*"),
         (r"\\%|\bper\s?cent\b", "%"),
         (r"\\(?:[lr]?vert|mid)(?![A-Za-z])", "|"),
         (r"\\lbrace(?![A-Za-z])", r"\\{"),
@@ -60,6 +69,9 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<![A-Za-z\\])pi(?![A-Za-z])", r"\\pi"),
         (r"\s+", " "),
     )
+)
+_REPEATING = re.compile(
+    r"(?<![\d.])(\d{0,9})\.(\d{0,9})(?:\\(?:overline|bar)\s*\{(\d{1,9})\}|((?:\\dot\s*\{?\d\}?){1,9}))"
 )
 _MIXED = re.compile(r"(?<![\d.^_{/)A-Za-z])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}")
 _CURRENCY = re.compile(r"\\\$|(?<![\\$])\$(?=\s*[-+]?[.\d])(?!.*\$)|(?<![A-Za-z\\])(?:Rs\.?|INR|RMB)\s*(?=\.?\d)")
@@ -78,12 +90,22 @@ def spell(text: str) -> str:
     Returns:
         Its core in the common spelling. Currency signs become ``¤``, since a bare dollar is a maths fence.
     """
-    text = _CURRENCY.sub("¤", core(text))
+    text = _CURRENCY.sub("¤", spell_chinese(core(text)))
+    text = _REPEATING.sub(_spell_repeating, text)
     for pattern, replacement in _REPLACEMENTS:
         text = pattern.sub(replacement, text)
     text = _MIXED.sub(_spell_mixed, text).strip()
     named = _NAMED_THOUSANDS.match(text)
     return named[1].replace(",", "") + text[named.end() :] if named else text
+
+
+def _spell_repeating(number: re.Match[str]) -> str:
+    r"""``0.1\overline{6}`` as the fraction it is."""
+    whole, once, *repeated = number.groups()
+    period = re.sub(r"\D", "", next(filter(None, repeated)))
+    denominator = 10 ** len(once) * (10 ** len(period) - 1)
+    numerator = int(whole + once + period) - int(f"0{whole}{once}")
+    return rf"\frac{{{numerator}}}{{{denominator}}}"
 
 
 def _spell_mixed(number: re.Match[str]) -> str:

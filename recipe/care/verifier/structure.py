@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Taking maths apart: brackets, lists, ranges, ratios. Text in, pieces out; nothing here decides."""
+"""Taking maths apart: brackets, lists, ranges, matrices. Text in, pieces out; nothing here decides."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from dataclasses import dataclass
 _OPENING, _CLOSING = "([{", ")]}"
 SYMBOL = re.compile(r"(?:[A-Za-z]|\\[A-Za-z]+)'?(?:\s*\(\s*[A-Za-z]\s*\))?")
 """One symbol, such as ``x``, ``\\alpha`` or ``f(x)``."""
-_RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
-_CLOCK = re.compile(r"[0-9]{1,2}:0[0-9]|[0-9]{1,2}:[0-9]{2}:[0-9]{2}")
 _POINT_NAME = re.compile(r"[A-Z]'?\s*(?=\()")
 _ORDER = re.compile("([<>≤≥≠])")
 _MIRRORED = {">": "<", "≥": "≤"}
 _RELATION = re.compile(r"(.+?)\\(perp|parallel|cong|sim)(?![A-Za-z])(.+)")
 _CONJUNCTION = re.compile(r"\s*,?\s+(?:and|or)\s+")
+_MATRIX = re.compile(r"\\begin\{([pbv]?)matrix\}(.+)\\end\{\1matrix\}")
+_LABEL = re.compile(r"\(([0-9]{1,2})\)")
+_LABELS = re.compile(r"\([0-9]{1,2}\)(?:(?:\s|,|;|and)*\([0-9]{1,2}\))+")
 MOST_ELEMENTS = 20
 
 
@@ -67,12 +68,27 @@ def _sequence(opening: str, closing: str, elements: list[str]) -> Sequence | Non
     return Sequence(opening, closing, stripped) if all(stripped) and len(stripped) <= MOST_ELEMENTS else None
 
 
+def read_matrix(spelled: str) -> tuple[str, tuple[tuple[str, ...], ...]] | None:
+    r"""Read a matrix as its kind, ``matrix`` or ``vmatrix`` for a determinant, and its rows."""
+    match = _MATRIX.fullmatch(spelled)
+    if match is None:
+        return None
+    rows = (row.strip() for row in match[2].split(r"\\"))
+    cells = tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows if row)
+    return ("vmatrix" if match[1] == "v" else "matrix"), cells
+
+
 @dataclass(frozen=True)
 class Chain:
     """``a < b <= c``, turned so that it reads from small to large."""
 
     terms: tuple[str, ...]
     signs: tuple[str, ...]
+
+
+def read_labels(spelled: str) -> frozenset[str] | None:
+    """The labels of ``(1)(3)``, as ①③ are spelled; None where there are not at least two."""
+    return frozenset(_LABEL.findall(spelled)) if _LABELS.fullmatch(spelled) else None
 
 
 def is_list(spelled: str) -> bool:
@@ -94,32 +110,10 @@ def read_chain(spelled: str) -> Chain | None:
     return None
 
 
-def as_interval(chain: Chain) -> Sequence | None:
-    """The interval of ``a < x <= b``, ``x > a`` or ``x < b``; None where the letter stands elsewhere."""
-    terms, signs = chain.terms, chain.signs
-    if len(terms) == 2 and signs[0] != "≠":
-        letter_first = SYMBOL.fullmatch(terms[0]) is not None
-        terms = (r"-\infty", *terms) if letter_first else (*terms, r"\infty")
-        signs = ("<", *signs) if letter_first else (*signs, "<")
-    if len(terms) != 3 or not SYMBOL.fullmatch(terms[1]):
-        return None
-    return Sequence("(" if signs[0] == "<" else "[", ")" if signs[1] == "<" else "]", (terms[0], terms[2]))
-
-
 def read_relation(spelled: str) -> tuple[str, str, str] | None:
     r"""Read a statement such as ``AB \perp CD`` as left side, relation and right side."""
     match = _RELATION.fullmatch(spelled)
     return (match[1], match[2], match[3]) if match else None
-
-
-def read_ratio(spelled: str) -> tuple[str, ...] | None:
-    """The parts of ``a:b`` or ``a:b:c``; None for anything else."""
-    return tuple(part.strip() for part in spelled.split(":")) if _RATIO.fullmatch(spelled) else None
-
-
-def is_clock(spelled: str) -> bool:
-    """Whether the text can only be a time of day, not a ratio."""
-    return _CLOCK.fullmatch(spelled.replace(" ", "")) is not None
 
 
 def split_top(text: str, separator: str) -> list[str]:

@@ -90,6 +90,54 @@ def same_equation(symbol: str, value: Expression, left: Expression, right: Expre
     return True if steepest > SAME and max(slopes) - min(slopes) <= SAME * steepest else None
 
 
+Sides = tuple[Expression, Expression]
+
+
+def same_curve(gold: Sides, pred: Sides) -> bool | None:
+    """Compare two equations, neither of which is solved for anything.
+
+    Args:
+        gold: Left and right side of the gold.
+        pred: The answer's.
+
+    Returns:
+        True where one is a constant multiple of the other, False where it clearly is not, None if undecided. Equations
+        between polynomials that are no multiples of each other say different things, but for factors that never matter.
+    """
+    return _proportional(gold, pred, only_positive=False)
+
+
+def same_order(gold: Sides, pred: Sides) -> bool | None:
+    """Compare ``left < right`` of both sides in the same way; a negative multiple turns the sign.
+
+    Returns:
+        As ``same_curve``; None also where the two hold at the same points and are no multiples of each other.
+    """
+    return _proportional(gold, pred, only_positive=True)
+
+
+def _proportional(gold: Sides, pred: Sides, only_positive: bool) -> bool | None:
+    ratios = []
+    letters = sorted(frozenset().union(*(side.letters for side in (*gold, *pred))))
+    for point in _points(letters):
+        sides = [_value(side, point) for side in (*gold, *pred)]
+        if None in sides:
+            continue
+        left, right, other_left, other_right = (side for side in sides if side is not None)
+        wanted, given = left - right, other_left - other_right
+        if abs(wanted) > DIFFERENT * max(1.0, abs(left), abs(right)):
+            ratios.append(given / wanted)
+    if len(ratios) < FEWEST_POINTS:
+        return None
+    steepest = max(map(abs, ratios))
+    spread = max(ratios) - min(ratios)
+    if steepest > SAME and spread <= SAME * steepest:
+        return not only_positive or ratios[0] > 0
+    if only_positive:
+        return False if min(ratios) < 0 else None
+    return False if spread > DIFFERENT * steepest or steepest <= SAME else None
+
+
 def _value(expression: Expression, point: Point) -> float | None:
     try:
         return float(expression.value(point))

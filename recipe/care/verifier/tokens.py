@@ -40,7 +40,6 @@ _OTHERS = (
     "matrix prime"
 )
 _WORDS = frozenset(("or", "and", "is", "in", "to", "no", "not", "if", "of", "the", "yes"))
-_ACCENTS = frozenset(("vec", "overline", "overrightarrow", "bar", "hat"))
 COMMANDS = FUNCTIONS | GREEK | frozenset(_OTHERS.split())
 _MATRIX = re.compile(r"\\(begin|end)\{([pbv]?matrix)\}")
 
@@ -95,6 +94,8 @@ def tokenize(spelled: str) -> tuple[Token, ...]:
         kind, text = str(match.lastgroup), match.group(str(match.lastgroup))
         if after_space and kind in ("number", "mixed") and tokens and tokens[-1].kind in ("number", "mixed"):
             raise Refused("two numbers side by side")
+        if kind == "number" and tokens and tokens[-1].kind == "letter" and not after_space:
+            tokens.append(Token("sign", "_"))  # x2 is an index that lost its sign, N2O a formula: nobody means 2x
         tokens.extend(_words(text) if kind == "word" else [_checked(kind, text)])
         after_space = False
     if sum(token.kind == "command" for token in tokens) > MOST_COMMANDS:
@@ -169,24 +170,3 @@ def _end_of_argument(tokens: list[Token], start: int) -> int:
         if depth <= 0:
             break
     return index
-
-
-def merge_names(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    r"""Make one letter of ``x_1``, ``x_{AB}`` and ``\vec{a}``."""
-    merged: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        token = tokens[at]
-        is_accent = token.kind == "command" and token.text in _ACCENTS
-        is_name = token.kind == "letter" or (token.kind == "command" and token.text in GREEK)
-        has_subscript = is_name and tokens[at + 1 : at + 2] == (("sign", "_"),)
-        at += 1 + has_subscript
-        if is_accent or has_subscript:
-            end = at + 1
-            if tokens[at : at + 1] == (("sign", "{"),):
-                end = next((i for i in range(at, len(tokens)) if tokens[i] == ("sign", "}")), at) + 1
-            inner = "".join(part.text for part in tokens[at:end] if part.kind in ("letter", "number", "command"))
-            token = Token("letter", f"{token.text}_{inner}")
-            at = end
-        merged.append(token)
-    return tuple(merged)

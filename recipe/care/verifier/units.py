@@ -19,6 +19,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from recipe.care.verifier.boxes import DOUBT
+
 _SPELLINGS = {
     "mm": "mm millimeter millimetre",
     "cm": "cm cms centimeter centimetre",
@@ -146,6 +148,11 @@ _OPPOSITES = tuple(
         ("positive", "negative"),
     )
 )
+_EMPTY_WORDS = (
+    "unit square cubic people person piece item thing one object total number point degree way each all altogether"
+)
+_NAMES_NOTHING = frozenset(_EMPTY_WORDS.split())
+"""Words, in the singular, that say nothing about what is counted."""
 _DEGREES = r"°\s*(?:[CF](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|(?![A-Za-z]))"
 _WORD = r"[A-Za-zµμΩ]+"
 _POWER = r"(?:\s*\^\s*\{?\s*-?[1-3]\s*\}?|[23](?![0-9]))?"
@@ -197,15 +204,39 @@ def find_tail(text: str) -> Tail | None:
     if unit is not None:
         return Tail(unit, magnitude, match.start())
     nouns = [word.lower() for _, word, _ in words if word not in _PREFIX_POWERS and word not in ("of", "in")]
-    if not stands_apart or any(len(noun) < 3 or noun in _NOT_NOUNS for noun in nouns):
+    if not stands_apart or DOUBT.search(match.group()) or any(len(noun) < 3 or noun in _NOT_NOUNS for noun in nouns):
         return None
     return Tail("", magnitude, match.start(), frozenset(nouns))
 
 
-def are_opposite(nouns: Iterable[str], others: Iterable[str]) -> bool:
-    """Whether the words behind two numbers mean the opposite of each other: a 20% increase and a 20% decrease."""
-    some, rest = set(nouns), set(others)
-    return any((some & one and rest & other) or (some & other and rest & one) for one, other in _OPPOSITES)
+def differ(nouns: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether the words behind two numbers speak of different things.
+
+    Each side may leave words out: 5 balls may be 5 red balls, but 5 red balls are not 5 blue ones. Words such as
+    "units" name nothing, and of two directions one is the opposite of the other: a 20% increase, a 20% decrease.
+
+    Args:
+        nouns: The words of one side, in small letters.
+        others: The words of the other.
+
+    Returns:
+        True where neither side's words contain the other's.
+    """
+    some, rest = ({_meaning(noun) for noun in side} for side in (nouns, others))
+    some, rest = ({meaning for meaning in side if meaning not in _NAMES_NOTHING} for side in (some, rest))
+    return not (some <= rest or rest <= some)
+
+
+def _meaning(noun: str) -> str:
+    """The singular, or the first of the words that say the same of a direction."""
+    for one, other in _OPPOSITES:
+        for group in (one, other):
+            if noun in group:
+                return min(group)
+    for ending, singular in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ss", "ss")):
+        if noun.endswith(ending):
+            return noun.removesuffix(ending) + singular
+    return noun.removesuffix("s")
 
 
 def _unit(words: list[tuple[str, str, str]], stands_apart: bool) -> str | None:

@@ -94,7 +94,7 @@ def test_siblings_that_wait_share_even_a_failure_of_the_moment():
 
 def test_a_verification_that_took_too_long_is_kept():
     cache = VerdictCache(2)
-    cache.get(key(), lambda: Verdict(False, "parser_timeout", verified=False))
+    cache.get(key(), lambda: Verdict(False, "parser_timeout"))
     assert cache.get(key(), lambda: Verdict(True, "parser")).rule == "parser_timeout"
 
 

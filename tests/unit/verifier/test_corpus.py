@@ -25,7 +25,6 @@ from pathlib import Path
 import pytest
 
 from recipe.care.reward import compute_score
-from recipe.care.verifier.cache import VERDICTS
 
 pytest.importorskip("math_verify")
 
@@ -35,11 +34,7 @@ LINES = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitli
 
 def judge(line, answer):
     response = answer if line.get("raw") else f"<think>Because.</think><answer>{answer}</answer>"
-    score = compute_score(line["source"], response, line["gold"], line.get("extra_info"))
-    if score["rule"] == "parser_timeout":  # a loaded machine, and not a verdict: ask again
-        VERDICTS.clear()
-        score = compute_score(line["source"], response, line["gold"], line.get("extra_info"))
-    return score
+    return compute_score(line["source"], response, line["gold"], line.get("extra_info"))
 
 
 def errors_of(line):
