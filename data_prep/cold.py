@@ -26,7 +26,7 @@ from data_prep.examples import SourceImage
 from data_prep.images import CheckedImage, check_image
 from data_prep.lengths import PromptMeter
 from data_prep.prompts import place_images
-from data_prep.report import Dropped, Entry, Repair
+from data_prep.report import Dropped, Entry, Remark
 from data_prep.schema import IMAGE, OTHER_MEDIA, UNKNOWN
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.characters import LOST
@@ -109,15 +109,15 @@ def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
     """
     index, qid = conversation.index, conversation.qid
     try:
-        row, repairs = _convert(conversation, rules)
+        row, remarks = _convert(conversation, rules)
     except Dropped as drop:
         entry = Entry("dropped", drop.reason, qid, index, drop.detail)
         return ColdOutcome(index, conversation.read, None, (entry,))
-    entries = tuple(Entry("repaired", repair.reason, qid, index, repair.detail) for repair in repairs)
+    entries = tuple(remark.entry(qid, index) for remark in remarks)
     return ColdOutcome(index, conversation.read, row, entries)
 
 
-def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Repair]]:
+def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Remark]]:
     roles = [turn.role for turn in conversation.turns]
     if roles != ["user", "assistant"]:
         raise Dropped("conversation_shape", ", ".join(roles))
@@ -130,14 +130,14 @@ def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, lis
     if not placed.question:
         raise Dropped("question_empty")
     # That an image had no placeholder is how this dataset is written and no news.
-    repairs = [Repair(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
-    repairs += [Repair("unreadable_characters_removed")] * (LOST in question)
+    remarks = [Remark(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
+    remarks += [Remark("unreadable_characters_removed")] * (LOST in question)
     response, answer, stripped = _response(target, question)
-    repairs += [Repair("final_answer_removed")] * stripped
+    remarks += [Remark("final_answer_removed")] * stripped
     name = conversation.images[0]
     image = check_image(SourceImage(name, rules.pool.read(name)))
     _check_length(placed.prompt, response, image, rules)
-    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), repairs
+    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), remarks
 
 
 def _response(target: str, question: str) -> tuple[str, str, bool]:
