@@ -31,7 +31,7 @@ _ASKS_FOR_DATE = re.compile(
 _ASKS_FOR_NUMBER = re.compile(r"\bhow\s+(?:many|much)\b", re.IGNORECASE)
 _MINUTES_OF_A_DAY = 1440
 _SURE_DENOMINATOR = 720
-"""Quotients of numbers that a chart shows hardly ever have so large a denominator; two fifths of the times of day do."""
+"""Quotients of numbers that a chart shows hardly ever have so large a denominator; two in five times of day do."""
 _SURE_DECIMALS, _PRINTED_DECIMALS = 6, 9
 _SERIALS = range(30_000, 50_001)
 

@@ -132,6 +132,9 @@ def _choice(text: str, options: tuple[str, ...], remarks: tuple[Remark, ...]) ->
         return Gold(meant[0], "choice", options, remarks=(*remarks, became))
     if len(text) > 1 and _LETTERS_ONLY.fullmatch(text) and set(re.findall("[A-Z]", text)) <= set(letters):
         return Gold(text, "choice", options, remarks=remarks)
+    named = text.strip("().: ").upper()
+    if len(named) == 1 and named in letters:
+        return Gold(named, "choice", options, remarks=(*remarks, Remark("gold_became_letter", f"{text} -> {named}")))
     raise Dropped("gold_not_an_option", f"{text}: {' | '.join(options)}")
 
 
