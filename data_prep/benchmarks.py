@@ -19,7 +19,7 @@ nothing was found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +129,35 @@ def read_items(file: BenchmarkFile) -> Iterator[RowPrint]:
         raise InputError(f"{file.path}: the parquet file is damaged ({error}); download it again") from error
 
 
+def read_images(file: BenchmarkFile, wanted: Collection[int]) -> Iterator[tuple[int, list[bytes]]]:
+    """Read the images of some items again.
+
+    Args:
+        file: The file or folder.
+        wanted: Positions of the items.
+
+    Yields:
+        Position and images, in the order of the file; row groups without a wanted item are not opened.
+    """
+    if file.layout is None:
+        pictures = sorted(_pictures(file.path))
+        yield from ((index, [pictures[index].read_bytes()]) for index in sorted(wanted))
+        return
+    with pq.ParquetFile(file.path) as table:
+        index = 0
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if not any(index <= position < index + rows for position in wanted):
+                index += rows
+                continue
+            columns = list(file.layout.images)
+            for batch in table.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False):
+                for record in batch.to_pylist():
+                    if index in wanted:
+                        yield index, _images(record, file.layout, file.path)
+                    index += 1
+
+
 def count_items(file: BenchmarkFile) -> int:
     """How many items ``read_items`` will give."""
     if file.layout is None:
@@ -137,16 +166,21 @@ def count_items(file: BenchmarkFile) -> int:
 
 
 def _item(record: dict[str, object], index: int, layout: Layout, path: Path) -> RowPrint:
-    images = []
+    images = [print_image(content) for content in _images(record, layout, path)]
+    question = str(record[layout.question] or "") if layout.question else ""
+    qid = str(record[layout.qid]) if layout.qid else str(index)
+    return RowPrint(qid, index, normalise_question(question), tuple(images))
+
+
+def _images(record: dict[str, object], layout: Layout, path: Path) -> list[bytes]:
+    found = []
     for column in layout.images:
         cell = record[column]
         for image in cell if isinstance(cell, list) else [cell]:
             content = _content(image, column, path)
             if content:
-                images.append(print_image(content))
-    question = str(record[layout.question] or "") if layout.question else ""
-    qid = str(record[layout.qid]) if layout.qid else str(index)
-    return RowPrint(qid, index, normalise_question(question), tuple(images))
+                found.append(content)
+    return found
 
 
 def _content(image: object, column: str, path: Path) -> bytes | None:

@@ -118,6 +118,8 @@ def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
 
 
 def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Remark]]:
+    if conversation.defect:
+        raise Dropped("record_unreadable", conversation.defect)
     roles = [turn.role for turn in conversation.turns]
     if roles != ["user", "assistant"]:
         raise Dropped("conversation_shape", ", ".join(roles))
@@ -137,7 +139,7 @@ def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, lis
     name = conversation.images[0]
     image = check_image(SourceImage(name, rules.pool.read(name)))
     _check_length(placed.prompt, response, image, rules)
-    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), remarks
+    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), [*remarks, *image.remarks]
 
 
 def _response(target: str, question: str) -> tuple[str, str, bool]:

@@ -21,8 +21,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
-
 from data_prep.convert import Rules
 from data_prep.errors import InputError
 from data_prep.examples import Reader
@@ -151,7 +149,7 @@ def supervise(work: Callable[[], str]) -> int:
     Returns:
         The exit status: 0, or 2 with one line on stderr.
     """
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # such images are dropped
+    warnings.filterwarnings("ignore", module="PIL")  # what Pillow says of damaged images, the report does
     try:
         with kept_interrupts():
             print(work())

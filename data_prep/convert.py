@@ -71,6 +71,8 @@ def convert(example: Example, rules: Rules) -> Outcome:
 
 
 def _convert(example: Example, rules: Rules) -> tuple[Row, list[Remark]]:
+    if example.defect:
+        raise Dropped("record_unreadable", example.defect)
     if example.source in rules.excluded_sources:
         raise Dropped("source_excluded", example.source)
     if rules.drop_text_only and not example.images:
@@ -100,7 +102,8 @@ def _convert(example: Example, rules: Rules) -> tuple[Row, list[Remark]]:
         pass_rate_7b=example.pass_rate_7b,
         pass_rate_32b=example.pass_rate_32b,
     )
-    return row, [*remarks, *gold.remarks, *doubts]
+    seen = [remark for image in images for remark in image.remarks]
+    return row, [*remarks, *seen, *gold.remarks, *doubts]
 
 
 def _place(example: Example) -> tuple[Placed, list[Remark]]:

@@ -26,8 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tqdm import tqdm
-
 import recipe.care.verifier.sources as verifier
 from data_prep.convert import Outcome, Rules, convert
 from data_prep.errors import InputError
@@ -44,6 +42,7 @@ from data_prep.manifest import (
 )
 from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts, fill
+from data_prep.progress import Progress
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
 from data_prep.sources.files import digest_of, size_of
@@ -120,12 +119,12 @@ def _run(job: Job, fingerprint: str) -> Manifest | None:
 
 
 def _outcomes(job: Job, start: int) -> Iterator[Outcome]:
-    """Convert the rows from ``start`` on, with a progress bar where there is a terminal."""
+    """Convert the rows from ``start`` on, and say how far it is."""
     examples = itertools.takewhile(lambda example: example.index < job.total, job.reader.read(start))
-    with tqdm(total=job.total, initial=start, unit=" rows", smoothing=0.05, disable=None) as bar:
+    with Progress(job.total, "rows", done=start) as progress:
         for outcome in ordered_map(functools.partial(convert, rules=job.rules), examples, job.workers):
             yield outcome
-            bar.update(outcome.index + 1 - bar.n)
+            progress.to(outcome.index + 1)
 
 
 def ordered_map(function: Callable[[Given], Got], items: Iterable[Given], workers: int) -> Iterator[Got]:

@@ -25,7 +25,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from data_prep import fingerprints
 from data_prep.benchmarks import BenchmarkFile, benchmark_files, count_items, read_items
@@ -39,9 +38,10 @@ from data_prep.fingerprints import (
     print_image,
 )
 from data_prep.job import ordered_map
-from data_prep.manifest import Licence, manifest_path
+from data_prep.manifest import Licence, read_manifest
 from data_prep.options import parse_options
 from data_prep.output import write_text
+from data_prep.progress import Progress
 from data_prep.schema import SCHEMA
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of
@@ -94,8 +94,7 @@ def open_table(path: Path) -> InputTable:
             f"--input {path}: not a file of data_prep's converters ({', '.join(wrong)} missing or of another type); "
             "make it with python -m data_prep.virl39k, geometry3k, chartqa or vision_r1_cold"
         )
-    manifest = manifest_path(path)
-    record = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    record = read_manifest(path)
     unknown = {path.stem: {"name": "unknown", "note": "there was no manifest beside the input"}}
     licences = {name: Licence(**licence) for name, licence in record.get("licences", unknown).items()}
     return InputTable(path, schema, rows, record.get("read", rows), licences)
@@ -112,6 +111,14 @@ def open_tables(paths: Sequence[Path]) -> list[InputTable]:
     if other:
         raise InputError(f"--input {other.path}: RL and SFT files do not mix; run the command once for each kind")
     return tables
+
+
+def sources_of(tables: Sequence[InputTable]) -> list[str]:
+    """The data sources that the inputs have; no image is read."""
+    found: set[str] = set()
+    for table in tables:
+        found |= set(pq.read_table(table.path, columns=["data_source"]).column("data_source").to_pylist())
+    return sorted(found)
 
 
 def open_benchmarks(given: Sequence[str]) -> list[Benchmark]:
@@ -139,13 +146,13 @@ class PrintStore:
         prints: list[RowPrint] = []
         with (
             pq.ParquetFile(table.path) as file,
-            tqdm(total=table.rows, desc=table.path.name, unit=" rows", disable=None) as bar,
+            Progress(table.rows, "rows", table.path.name) as progress,
         ):
             for group in range(file.num_row_groups):
                 records = _records(file, group, table.schema)
                 found = self._stored(folder / f"{group:05d}.jsonl", functools.partial(self._print_rows, records))
                 prints += found
-                bar.update(len(found))
+                progress.add(len(found))
         return prints
 
     def of_benchmark(self, benchmark: Benchmark) -> list[RowPrint]:
@@ -168,7 +175,10 @@ class PrintStore:
 
 
 def _print_items(name: str, file: BenchmarkFile) -> Iterator[RowPrint]:
-    yield from tqdm(read_items(file), desc=name, total=count_items(file), unit=" items", disable=None)
+    with Progress(count_items(file), "items", name) as progress:
+        for item in read_items(file):
+            yield item
+            progress.add()
 
 
 def _key(path: Path, reading: str) -> str:

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 DROPS: dict[str, str] = {
+    "record_unreadable": "the record is not what its dataset promises: a field is missing or of another type",
     "question_empty": "there is no question",
     "image_missing": "an image the row names is not in the input",
     "image_broken": "an image cannot be opened and decoded to its end",
@@ -50,6 +51,7 @@ REPAIRS: dict[str, str] = {
     "placeholder_added": "the question had fewer <image> than the row has images; they were put before it",
     "tag_in_question": "<image>, <video>, <audio> or a special token inside the question is spelled [image] and so on",
     "unreadable_characters_removed": "U+FFFD was taken out of the question",
+    "image_rewritten": "the model would have seen it otherwise: 16-bit or floating-point, turned by EXIF, transparent",
     "gold_prefix_removed": "'Final Answer:' before the gold was taken off",
     "gold_characters_restored": "signs that a wrong decoding had spoilt were put right in the gold: 118掳 became 118°",
     "gold_became_letter": "the gold was an option's text or a labelled letter; the letter replaces it",

@@ -31,7 +31,7 @@ from PIL import Image
 
 from data_prep.command import supervise
 from data_prep.errors import InputError
-from data_prep.images import CANNOT_DECODE
+from data_prep.images import CANNOT_DECODE, as_seen
 from data_prep.lengths import PromptMeter
 from data_prep.output import write_text
 from data_prep.schema import IMAGE
@@ -202,17 +202,16 @@ def _tells(value: object) -> bool:
 
 
 def thumbnail(content: bytes | None) -> str:
-    """A small JPEG of an image, on white, as a data URI; empty if it cannot be decoded."""
+    """A small JPEG of an image as the model sees it, as a data URI; empty if it cannot be decoded."""
     try:
         with Image.open(io.BytesIO(content or b"")) as image:
             image.draft("RGB", (2 * _LONGEST_SIDE, 2 * _LONGEST_SIDE))
-            layer = image.convert("RGBA")
-    except (*CANNOT_DECODE, Image.DecompressionBombError):
+            small = as_seen(image)
+    except CANNOT_DECODE:
         return ""
-    layer.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    white = Image.new("RGBA", layer.size, "white")
+    small.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     buffer = io.BytesIO()
-    Image.alpha_composite(white, layer).convert("RGB").save(buffer, "JPEG", quality=_QUALITY)
+    small.save(buffer, "JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

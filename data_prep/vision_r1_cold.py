@@ -25,8 +25,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_prep import cold
 from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRow, ColdRules, convert, to_sft_table
 from data_prep.command import supervise
@@ -45,6 +43,7 @@ from data_prep.manifest import (
 )
 from data_prep.output import GROUP_BYTES, alone, require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts
+from data_prep.progress import Progress
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import REASONS, Entry, Tally
 from data_prep.sft_schema import SFT_SCHEMA
@@ -172,14 +171,14 @@ def _run(job: ColdJob, fingerprint: str) -> str:
 
 
 def _outcomes(job: ColdJob, start: int) -> Iterator[ColdOutcome]:
-    """Convert the rows from ``start`` on; the progress bar counts the JSON files' characters."""
+    """Convert the rows from ``start`` on; progress is that in the JSON files' characters."""
     rows = itertools.takewhile(
         lambda row: job.limit is None or row.index < job.limit, read_conversations(job.files, start)
     )
-    with tqdm(total=sum(map(size_of, job.files)), unit="B", unit_scale=True, smoothing=0.05, disable=None) as bar:
+    with Progress(sum(map(size_of, job.files)), "bytes") as progress:
         for outcome in ordered_map(functools.partial(convert, rules=job.rules), rows, job.workers):
             yield outcome
-            bar.update(outcome.read - bar.n)
+            progress.to(outcome.read)
 
 
 def _fill(parts: Parts, outcomes: Iterator[ColdOutcome], part_rows: int) -> None:
