@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from data_prep.examples import SourceImage
 from data_prep.images import CheckedImage, check_image
+from data_prep.instructions import without_instructions
 from data_prep.lengths import PromptMeter
 from data_prep.prompts import place_images
 from data_prep.report import Dropped, Entry, Remark
@@ -47,6 +48,7 @@ DROPS: dict[str, str] = {
 """Reasons for leaving a row out, besides those of ``report.DROPS``."""
 
 REPAIRS: dict[str, str] = {
+    "instruction_removed": "sentences about the form of the answer, as 'Return the final answer as', were taken out",
     "final_answer_removed": "'Final Answer:' inside the answer was taken off, which the policy would learn to write",
 }
 """Reasons for changing one, besides those of ``report.REPAIRS``."""
@@ -126,7 +128,9 @@ def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, lis
     if len(conversation.images) != 1:
         raise Dropped("image_count", f"{len(conversation.images)} images")
     question, target = (turn.text for turn in conversation.turns)
-    placed = place_images(question.replace(LOST, ""), 1)
+    readable = question.replace(LOST, "")
+    bare = without_instructions(readable)
+    placed = place_images(bare, 1)
     if placed is None:
         raise Dropped("more_placeholders_than_images", question)
     if not placed.question:
@@ -134,6 +138,7 @@ def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, lis
     # That an image had no placeholder is how this dataset is written and no news.
     remarks = [Remark(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
     remarks += [Remark("unreadable_characters_removed")] * (LOST in question)
+    remarks += [Remark("instruction_removed", question)] * (bare != readable)
     response, answer, stripped = _response(target, question)
     remarks += [Remark("final_answer_removed")] * stripped
     name = conversation.images[0]

@@ -70,11 +70,6 @@ class Job:
     part_rows: int
     resume: bool
 
-    def __post_init__(self) -> None:
-        for name, value in (("--limit", self.limit), ("--workers", self.workers), ("--part-rows", self.part_rows)):
-            if value is not None and value < 1:
-                raise InputError(f"{name} {value}: must be at least 1")
-
     @property
     def total(self) -> int:
         """Rows of the input to look at."""

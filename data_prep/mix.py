@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep import benchmarks, fingerprints
-from data_prep.command import supervise
+from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
 from data_prep.manifest import (
     Counts,
@@ -58,7 +58,7 @@ parquet file lie
 Inputs are RL files, or SFT files of vision_r1_cold; not both at once. An interrupted run goes on with the fingerprints
 it has (DIR/.fingerprints, which you may delete); rows are read twice and never held.
 
-Benchmarks are files that you downloaded: parquet, or folders of it, in the columns they have on the hub:
+Benchmarks are hub ids, or files that you downloaded: parquet, or folders of it, in the columns they have on the hub:
   {", ".join(benchmarks.LAYOUTS)}
 Any other name stands for a parquet file with a column image or images, or for a folder of pictures.
 """
@@ -68,9 +68,8 @@ examples:
   python -m data_prep.mix --output data/mix --seed 1 \\
       --input data/geometry3k_train.parquet data/chartqa_train_human.parquet data/chartqa_val_human.parquet \\
               data/virl39k_train.parquet \\
-      --benchmark mathvista=MathVista/data/testmini-00000-of-00001.parquet mathverse=MathVerse-lmmseval \\
-                  mathvision=MathVision/data mmmu=MMMU "mmmu_pro_standard=MMMU_Pro/standard (10 options)" \\
-                  mmmu_pro_vision=MMMU_Pro/vision
+      --benchmark mathvista=AI4Math/MathVista mathverse=CaraJ/MathVerse-lmmseval mathvision=MathLLMs/MathVision \\
+                  mmmu=lmms-lab/MMMU mmmu_pro_standard=MMMU/MMMU_Pro mmmu_pro_vision=MMMU/MMMU_Pro
 
   # only take benchmark items out of the cold-start set
   python -m data_prep.mix --input data/vision_r1_cold.parquet --output data/cold --benchmark mathvista=MathVista
@@ -94,14 +93,10 @@ class Settings:
     """Only say what would be written."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"--workers {self.workers}: must be at least 1")
         if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
             raise InputError(f"--name {self.name}: must be a plain file name without suffix")
         if self.parquet.resolve() in [table.path.resolve() for table in self.tables]:
             raise InputError(f"{self.parquet}: is an input; choose another --output or --name")
-        if self.seed is not None and self.seed < 0:
-            raise InputError(f"--seed {self.seed}: must not be negative")
         self.shares.check(sources_of(self.tables))
 
     @property
@@ -150,7 +145,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
     add("--name", default="mix", help="of the files (mix)")
-    add("--benchmark", nargs="+", action="extend", default=[], metavar="NAME=PATH", help="evaluation data to keep out")
+    add(
+        "--benchmark",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=PATH|ID",
+        help="evaluation data to keep out",
+    )
     add("--seed", type=int, metavar="N", help="shuffle; without it the order of the inputs stays, and verl shuffles")
     text = "most rows of a data source, chosen by the seed"
     add("--cap", nargs="+", action="extend", default=[], metavar="SOURCE=N", help=text)
@@ -230,6 +232,7 @@ def _write(settings: Settings, found: Survey, chosen: Selection, fingerprint: st
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    check_numbers(options)
     return Settings(
         tables=tuple(open_tables([Path(path).expanduser() for path in options.input])),
         benchmarks=tuple(open_benchmarks(options.benchmark)),

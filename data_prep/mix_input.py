@@ -127,8 +127,10 @@ def open_benchmarks(given: Sequence[str]) -> list[Benchmark]:
     for argument in given:
         name, equals, path = argument.partition("=")
         if not (name and equals and path):
-            raise InputError(f"--benchmark {argument}: must be name=path, such as mathvista=testmini.parquet")
-        files.setdefault(name.lower(), []).extend(benchmark_files(name.lower(), Path(path).expanduser()))
+            raise InputError(
+                f"--benchmark {argument}: must be name=path or name=hub id, such as mathvista=AI4Math/MathVista"
+            )
+        files.setdefault(name.lower(), []).extend(benchmark_files(name.lower(), path))
     return [Benchmark(name, tuple(found)) for name, found in files.items()]
 
 

@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from data_prep.command import supervise
+from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
 from data_prep.images import CANNOT_DECODE, as_seen
 from data_prep.lengths import PromptMeter
@@ -83,13 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seed", type=int, default=0, metavar="N", help="another seed, other rows (0)")
     add("--model", help="hub id or folder: show prompts with its chat template")
     options = parser.parse_args(arguments)
-    return supervise(lambda: _run(options))
+    return supervise(lambda: _run(options), "the same command starts again")
 
 
 def _run(options: argparse.Namespace) -> str:
     output = Path(options.output).expanduser()
-    if options.rows < 1:
-        raise InputError(f"--rows {options.rows}: must be at least 1")
+    check_numbers(options)
     if output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--output {output}: must be an .html file")
     meter = PromptMeter(options.model) if options.model else None

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from data_prep import cold
 from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRow, ColdRules, convert, to_sft_table
-from data_prep.command import supervise
+from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
 from data_prep.job import ROOM, ordered_map
 from data_prep.lengths import PromptMeter
@@ -48,7 +48,8 @@ from data_prep.prompts import INSTRUCTION
 from data_prep.report import REASONS, Entry, Tally
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of, size_of
-from data_prep.sources.vision_r1 import ImagePool, json_files, read_conversations
+from data_prep.sources.locate import locate
+from data_prep.sources.vision_r1 import JSON_PATTERNS, ImagePool, image_archives, json_files, read_conversations
 
 LICENCE = Licence(
     "CC-BY-NC-SA-4.0",
@@ -69,12 +70,13 @@ It contains ChartQA, AI2D and GeoQA images: run data_prep.mix with --benchmark o
 EXAMPLES = """\
 examples:
   python -m data_prep.vision_r1_cold --output data --model Qwen/Qwen2.5-VL-7B-Instruct --max-length 4096 \\
-      --input ~/Vision-R1-cold --images ~/llava_cot_images ~/mulberry_images.tar
+      --input Osilly/Vision-R1-cold --images ~/llava_cot_images HuanjinYao/Mulberry-SFT
 
   # one of the two files, lengths in characters, the first thousand rows
   python -m data_prep.vision_r1_cold --output data --limit 1000 \\
       --input ~/Vision-R1-cold/vision_r1_llava_cot_full.json --images ~/image.zip
 """
+HUB_ID = "Osilly/Vision-R1-cold"
 MAX_LENGTH = 4096
 MAX_CHARACTERS = 16_000
 PART_ROWS = 1000
@@ -95,13 +97,6 @@ class ColdJob:
     workers: int
     resume: bool
 
-    def __post_init__(self) -> None:
-        numbers = {"--limit": self.limit, "--part-rows": self.part_rows, "--workers": self.workers}
-        numbers |= {"--max-length": self.rules.max_length, "--max-characters": self.rules.max_characters}
-        for name, value in numbers.items():
-            if value is not None and value < 1:
-                raise InputError(f"{name} {value}: must be at least 1")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
@@ -112,8 +107,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--input", nargs="+", action="extend", required=True, metavar="PATH", help="the JSON files, or their folder")
-    text = "folders, zips or tars with the images"
+    add(
+        "--input",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help=f"the JSON files, their folder, or {HUB_ID}",
+    )
+    text = "folders, zips or tars with the images, or hub ids of datasets that are zips or tars"
     add("--images", nargs="+", action="extend", required=True, metavar="PATH", help=text)
     add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
     add("--model", help="hub id or folder: measure rows with its processor, images included")
@@ -244,14 +246,15 @@ def _summary(job: ColdJob, tally: Tally, rows: int, read: int) -> str:
 
 
 def _job(options: argparse.Namespace) -> ColdJob:
+    check_numbers(options)
     if options.max_length is not None and not options.model:
         raise InputError("--max-length needs --model, whose processor measures the rows; else give --max-characters")
     if options.max_characters is not None and options.model:
         raise InputError("--max-characters is for runs without --model; give --max-length")
     longest = MAX_LENGTH if options.max_length is None else options.max_length
     characters = MAX_CHARACTERS if options.max_characters is None else options.max_characters
-    files = json_files([Path(path).expanduser() for path in options.input])
-    images = tuple(Path(path).expanduser() for path in options.images)
+    files = json_files([locate(given, JSON_PATTERNS) for given in options.input])
+    images = tuple(archive for given in options.images for archive in image_archives(given))
     pool = ImagePool(images)
     meter = PromptMeter(options.model) if options.model else None
     chosen: dict[str, object] = {"limit": options.limit, "part_rows": options.part_rows}

@@ -92,6 +92,12 @@ class Table:
         """Rows of all files."""
         return sum(self._sizes)
 
+    def column(self, name: str) -> Iterator[Record]:
+        """Read a single column; an absent one has no records."""
+        for path, columns in zip(self.files, self._columns, strict=True):
+            if name in columns:
+                yield from (record for _, record in _read(path, [name], 0, 0))
+
     def records(self, start: int) -> Iterator[tuple[int, Record]]:
         """Read rows with their positions, from ``start`` on; row groups before it are not opened."""
         position = 0

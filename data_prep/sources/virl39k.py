@@ -53,6 +53,10 @@ class VirlReader:
         """Rows of the parquet file."""
         return self._table.total
 
+    def sources(self) -> list[str]:
+        """Where the rows come from; no image is read."""
+        return sorted({text_in(record, "source") for record in self._table.column("source")})
+
     def read(self, start: int) -> Iterator[Example]:
         """Read the rows from ``start`` on."""
         for index, record in self._table.records(start):

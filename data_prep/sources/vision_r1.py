@@ -25,8 +25,11 @@ from pathlib import Path
 from data_prep.errors import InputError
 from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
+from data_prep.sources.locate import locate
 
 ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+JSON_PATTERNS = ("vision_r1_*.json",)
+IMAGE_PATTERNS = ("*.zip", "*.zip.*", "*.tar")
 WRAPPERS = ("llava_cot_images", "mulberry_images")
 """Folders that the two image archives unpack to; some releases of the paths name them and some do not."""
 _CHUNK = 2**20
@@ -62,6 +65,28 @@ class Conversation:
     """Why the record cannot be read; turns and images are empty then."""
 
 
+def image_archives(given: str) -> list[Path]:
+    """Find images: a folder, a zip or a tar, or what a dataset on the hub has of zips and tars.
+
+    Raises:
+        InputError: There are none, or the zip is in parts.
+    """
+    path = Path(given).expanduser()
+    if path.exists():
+        return [path]
+    folder = locate(given, IMAGE_PATTERNS, "--images")
+    found = [file for ending in ("zip", "tar") for file in sorted(folder.rglob(f"*.{ending}"))]
+    parts = sorted(folder.rglob("*.zip.*"))
+    if not found and parts:
+        raise InputError(
+            f"--images {given}: its zip is in parts; join them, cat {parts[0].parent}/{parts[0].name.split('.zip')[0]}"
+            ".zip.* > images.zip, and give that"
+        )
+    if not found:
+        raise InputError(f"--images {given}: there is no zip or tar in this dataset")
+    return found
+
+
 def json_files(given: Sequence[Path]) -> list[Path]:
     """Find the files: those given, and the JSON files of folders that were given."""
     files: list[Path] = []
@@ -90,11 +115,14 @@ def read_conversations(files: Sequence[Path], start: int = 0) -> Iterator[Conver
     index = before = 0
     for path in files:
         origin = next((name for name in ("llava_cot", "mulberry") if name in path.name), path.stem)
-        read = 0
+        read, is_ours = 0, False
         for record, read in _stream(path):
             if index >= start:
-                yield _conversation(record, index, origin, before + read, path)
+                yield _conversation(record, index, origin, before + read)
             index += 1
+            is_ours = is_ours or (isinstance(record, dict) and "conversations" in record)
+        if not is_ours:
+            raise InputError(f"{path}: no row has a list 'conversations'; this is not Vision-R1-cold")
         before += read
 
 
@@ -135,9 +163,7 @@ def _utf8(text: str, path: Path) -> str:
     return text
 
 
-def _conversation(record: object, index: int, origin: str, read: int, path: Path) -> Conversation:
-    if index == 0 and not (isinstance(record, dict) and "conversations" in record):
-        raise InputError(f"{path}: row {index} has no list 'conversations'; this is not Vision-R1-cold")
+def _conversation(record: object, index: int, origin: str, read: int) -> Conversation:
     if not isinstance(record, dict):
         return Conversation(index, f"{origin}-{index}", origin, (), (), read, "no object")
     name = writable(record.get("id", index))

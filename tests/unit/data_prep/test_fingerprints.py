@@ -30,7 +30,7 @@ from data_prep.fingerprints import (
     print_image,
     shingles,
 )
-from data_prep.overlap import NEAR_LOOK
+from data_prep.looks import NEAR_LOOK
 
 
 def diagram(seed: int) -> Image.Image:

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.fingerprints import ImagePrint, RowPrint
-from data_prep.overlap import NEAR_LOOK, find_benchmark, find_duplicates, looks_of, near_pairs
+from data_prep.looks import NEAR_LOOK, looks_of, near_pairs
+from data_prep.overlap import find_benchmark, find_duplicates
 
 LONG = "in triangle abc the side ab is 5 the side bc is 7 how long is ac"
 LONGER = f"{LONG} if the angle at b is a right angle and all of them are in metres and nothing else is known here"

@@ -22,8 +22,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from data_prep.fingerprints import RowPrint, print_image
+from data_prep.looks import looks_of, near_pairs
 from data_prep.output import write_rows
-from data_prep.overlap import looks_of, near_pairs
 from data_prep.pictures import shows_the_same, small_picture
 
 # fmt: off
