@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data_prep.artefacts import (
     is_date_as_number,
@@ -111,13 +111,13 @@ def virl_gold(example: Example, question: str) -> Gold:
     text, remarks = clean_gold(sole_answer(example))
     options = parse_options(question)
     if options:
-        return _choice(text, options, remarks)
+        return known_choice(text, options, remarks)
     if text == "None":
         raise Dropped("gold_none", text)
     return Gold(text, infer_answer_type(text, ()), remarks=remarks)
 
 
-def _choice(text: str, options: tuple[str, ...], remarks: tuple[Remark, ...]) -> Gold:
+def known_choice(text: str, options: tuple[str, ...], remarks: tuple[Remark, ...]) -> Gold:
     """Find the option a gold means; the letter is what the prompt asks for."""
     letters = string.ascii_uppercase[: len(options)]
     if text in letters:
@@ -162,10 +162,14 @@ def geometry_gold(example: Example, question: str) -> Gold:
         if "".join(marked.split()) != "".join(raw.split()):
             raise Dropped("gold_differs_from_choice", f"{raw} against {example.right_choice}: {marked}")
         value = example.precise_values[position] if example.precise_values else UNKNOWN
-    if value != UNKNOWN and not _rounds_to(value, text):
-        remarks = (*remarks, Remark("precise_value_ignored", f"{value!r} for {text}"))
-        value = UNKNOWN
-    return Gold(text, infer_geometry_type(text), precise_value=value, remarks=remarks)
+    return with_precise_value(Gold(text, infer_geometry_type(text), remarks=remarks), value)
+
+
+def with_precise_value(gold: Gold, value: float = UNKNOWN) -> Gold:
+    """The gold with the unrounded value behind it, unless that contradicts it."""
+    if value == UNKNOWN or _rounds_to(value, gold.text):
+        return replace(gold, precise_value=value)
+    return replace(gold, remarks=(*gold.remarks, Remark("precise_value_ignored", f"{value!r} for {gold.text}")))
 
 
 def infer_geometry_type(text: str) -> str:

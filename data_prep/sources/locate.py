@@ -49,11 +49,11 @@ def locate(given: str, patterns: Sequence[str], option: str = "--input") -> Path
     # Only here: nothing but this needs the hub's client.
     import httpx
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return Path(snapshot_download(given, repo_type="dataset", allow_patterns=list(patterns)))
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{option} {given}: no such file or folder, and the dataset cannot be fetched from the hub ({reason})"

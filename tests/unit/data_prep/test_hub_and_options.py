@@ -163,7 +163,7 @@ def test_benchmarks_by_hub_id(build, hub, tmp_path):
         ("chartqa", ["--input", "HuggingFaceM4/ChartQA", "--workers", "-1"], "--workers -1: must be at least 1"),
         ("geometry3k", ["--input", "hiyouga/geometry3k", "--max-prompt-length", "9"], "needs --model"),
         ("geometry3k", ["--input", "x" * 300], "File name too long"),
-        ("geometry3k", ["--input", "nobody/" + "x" * 300], "File name too long"),
+        ("geometry3k", ["--input", "nobody/" + "x" * 150], "cannot be fetched from the hub"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_at_once(build, virl_folder, tmp_path, module, arguments, text):

@@ -24,7 +24,7 @@ from data_prep.prompts import INSTRUCTION
 
 FORMS = [
     "Hint: Please answer the question and provide the correct option letter, e.g., A, B, C, D, at the end.",
-    "Hint: Please answer the question requiring an integer answer and provide the final value, e.g., 1, 2, 3, at the end.",
+    "Hint: Please answer the question requiring an integer answer and provide the final value, e.g., 1, at the end.",
     "Return the final answer as 'Final Answer: X'.",
     "Return the final answer as Final Answer:<letter>",
     "Please return your final answer in \\boxed{}.",
