@@ -49,8 +49,10 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if path.startswith("/api/datasets/"):
             name = "/".join(path.split("/")[3:5])
             files = sorted(f for f in (self.folder / name).rglob("*") if f.is_file())
-            siblings = [{"rfilename": f.relative_to(self.folder / name).as_posix()} for f in files]
-            content = json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode() if files else None
+            names = {f.relative_to(self.folder / name).as_posix(): f.stat().st_size for f in files}
+            tree = [{"type": "file", "path": file, "size": size, "oid": "0" * 40} for file, size in names.items()]
+            about = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": file} for file in names]}
+            content = json.dumps(tree if "/tree/" in path else about).encode() if files else None
         else:
             owner, name, _, _, file = path.removeprefix("/datasets/").split("/", 4)
             content = (self.folder / owner / name / file).read_bytes()
