@@ -28,6 +28,7 @@ from data_prep.instructions import without_instructions
 from data_prep.lengths import PromptMeter
 from data_prep.prompts import place_images
 from data_prep.report import Dropped, Entry, Remark
+from data_prep.review import Shown
 from data_prep.schema import IMAGE, OTHER_MEDIA, UNKNOWN
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.characters import LOST
@@ -88,6 +89,11 @@ class ColdRow:
     answer: str
     image: CheckedImage = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes of its image."""
+        return len(self.image.content)
+
 
 @dataclass(frozen=True)
 class ColdOutcome:
@@ -97,6 +103,7 @@ class ColdOutcome:
     read: int
     row: ColdRow | None
     entries: tuple[Entry, ...]
+    shown: Shown
 
 
 def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
@@ -114,9 +121,21 @@ def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
         row, remarks = _convert(conversation, rules)
     except Dropped as drop:
         entry = Entry("dropped", drop.reason, qid, index, drop.detail)
-        return ColdOutcome(index, conversation.read, None, (entry,))
+        return ColdOutcome(index, conversation.read, None, (entry,), _shown(conversation, rules))
     entries = tuple(remark.entry(qid, index) for remark in remarks)
-    return ColdOutcome(index, conversation.read, row, entries)
+    return ColdOutcome(index, conversation.read, row, entries, _shown(conversation, rules))
+
+
+def _shown(conversation: Conversation, rules: ColdRules) -> Shown:
+    texts = [turn.text for turn in conversation.turns]
+    return Shown(
+        data_source=DATA_SOURCE,
+        source=conversation.origin,
+        answer_type="",
+        question=texts[0] if texts else "",
+        gold="\n\n".join(texts[1:]),
+        images=lambda: [rules.pool.read(name) for name in conversation.images],
+    )
 
 
 def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Remark]]:

@@ -24,6 +24,7 @@ from data_prep.images import CheckedImage, check_image
 from data_prep.lengths import PromptMeter
 from data_prep.prompts import Placed, place_images
 from data_prep.report import Dropped, Entry, Remark
+from data_prep.review import Shown
 from data_prep.schema import Row
 from data_prep.sources.characters import LOST
 
@@ -50,6 +51,7 @@ class Outcome:
     index: int
     row: Row | None
     entries: tuple[Entry, ...]
+    shown: Shown
 
 
 def convert(example: Example, rules: Rules) -> Outcome:
@@ -66,8 +68,20 @@ def convert(example: Example, rules: Rules) -> Outcome:
         row, remarks = _convert(example, rules)
     except Dropped as drop:
         entry = Entry("dropped", drop.reason, example.qid, example.index, drop.detail)
-        return Outcome(example.index, None, (entry,))
-    return Outcome(example.index, row, tuple(remark.entry(example.qid, example.index) for remark in remarks))
+        return Outcome(example.index, None, (entry,), _shown(example, rules, ""))
+    entries = tuple(remark.entry(example.qid, example.index) for remark in remarks)
+    return Outcome(example.index, row, entries, _shown(example, rules, row.answer_type))
+
+
+def _shown(example: Example, rules: Rules, answer_type: str) -> Shown:
+    return Shown(
+        data_source=rules.data_source,
+        source=example.source,
+        answer_type=answer_type,
+        question=example.question,
+        gold=", ".join(example.answers),
+        images=lambda: [image.content for image in example.images],
+    )
 
 
 def _convert(example: Example, rules: Rules) -> tuple[Row, list[Remark]]:

@@ -36,7 +36,7 @@ from PIL import Image
 
 from data_prep.images import CANNOT_DECODE, as_shown
 
-VERSION = 3
+VERSION = 4
 """Counted up whenever a fingerprint of the same row would change, so that stored ones are made again."""
 
 _SIDE = 64
@@ -98,6 +98,8 @@ class RowPrint:
     size: int = 0
     """Bytes of the images."""
     data_source: str = ""
+    source: str = ""
+    answer_type: str = ""
     whole: str = ""
     """The question with its options, where nobody could read them: without them two questions may look like one."""
 

@@ -45,6 +45,8 @@ from data_prep.parts import Parts, fill
 from data_prep.progress import Progress
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
+from data_prep.review import review_path
+from data_prep.schema import to_table
 from data_prep.sources.files import digest_of, size_of
 
 Given = TypeVar("Given")
@@ -109,7 +111,7 @@ def _run(job: Job, fingerprint: str) -> Manifest | None:
     require_space(job.parquet.parent, int(ROOM * share * sum(map(size_of, job.reader.files))) - parts.size)
     if parts.next:
         print(f"going on behind row {parts.next:,} of an interrupted run")
-    fill(parts, _outcomes(job, parts.next), job.part_rows)
+    fill(parts, _outcomes(job, parts.next), to_table, job.part_rows)
     return _finish(job, parts, fingerprint)
 
 
@@ -157,6 +159,7 @@ def _finish(job: Job, parts: Parts, fingerprint: str) -> Manifest:
         parts.copy_to(writer)
         manifest_path(job.parquet).unlink(missing_ok=True)  # an old one must never stand beside the new file
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
+    write_text(review_path(job.parquet), parts.review_lines())
     counts = Counts.of(job.parquet)
     rows = counts.data_source.total()
     manifest = Manifest(

@@ -38,11 +38,12 @@ from data_prep.manifest import (
 )
 from data_prep.mix_input import Benchmark, InputTable, PrintStore, open_benchmarks, open_tables, sources_of
 from data_prep.mix_output import shuffled, write_in_order, write_shuffled
-from data_prep.mix_report import overlap_json, selection_lines, summary, to_inspect
+from data_prep.mix_report import exhibits_of, overlap_json, selection_lines, summary, to_inspect
 from data_prep.mix_select import Selection, Shares, read_shares, select
 from data_prep.mix_survey import Survey, survey
 from data_prep.output import alone, require_space, sha256_of, write_text
 from data_prep.prompts import INSTRUCTION
+from data_prep.review import review_path
 from data_prep.sources.files import digest_of
 
 DESCRIPTION = f"""\
@@ -53,6 +54,7 @@ file is kept. Everything is compared by the bytes and the look of the images and
 parquet file lie
   NAME.report.jsonl   every row that was dropped, and for which other row or item
   NAME.inspect.jsonl  pairs a person should look at; these rows are kept
+  NAME.review.jsonl   some of both with their pictures, for data_prep.viewer
   NAME.overlap.json   what was compared with which benchmark, and which benchmarks nobody checked
   NAME.manifest.json  counts, hashes, licences
 Inputs are RL files, or SFT files of vision_r1_cold; not both at once. An interrupted run goes on with the fingerprints
@@ -257,6 +259,7 @@ def _describe(settings: Settings, found: Survey, chosen: Selection, fingerprint:
     write_text(report_path(parquet), (noted.entry.as_line() for noted in dropped))
     write_text(parquet.with_suffix(".inspect.jsonl"), (noted.line for noted in to_inspect(found.noted)))
     write_text(parquet.with_suffix(".overlap.json"), [overlap_json(found.checked, found.noted)])
+    write_text(review_path(parquet), (exhibit.as_line() for exhibit in exhibits_of(found.noted, found.album)))
     counts = dict(sorted(Counter(noted.finding.reason for noted in dropped).items()))
     if settings.validation:
         _manifest(settings, settings.validation, fingerprint, len(chosen.validation), {})

@@ -214,5 +214,7 @@ def _print_row(record: dict) -> RowPrint:
         gold=normalise_gold(gold, options),
         size=sum(map(len, images)),
         data_source=record["data_source"],
+        source=extra["source"],
+        answer_type=extra["answer_type"],
         whole="" if options else normalise_whole(extra["question"]),
     )

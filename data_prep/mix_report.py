@@ -17,16 +17,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from data_prep.album import Album
 from data_prep.benchmarks import LAYOUTS
 from data_prep.fingerprints import RowPrint
+from data_prep.images import as_shown
 from data_prep.mix_input import InputTable
 from data_prep.mix_output import Place
 from data_prep.mix_select import Selection
 from data_prep.overlap import DROPS, INSPECT, Finding
 from data_prep.report import Entry
+from data_prep.review import MOST_OF_A_REASON, Exhibit, Side, thumbnail
 
 PAPER = {"virl39k": 38_870, "geometry3k": 2_101, "chartqa": 8_358}
 """Rows of ViRL39K, of Geometry3K's training split, and of the human half of ChartQA's train and val: 49,329 together,
@@ -96,6 +99,33 @@ def to_inspect(noted: Sequence[Noted]) -> list[Noted]:
         own = [entry for entry in noted if entry.finding.reason == reason]
         found += sorted(own, key=lambda entry: (entry.finding.bits, -entry.finding.words))[:MOST_LISTED]
     return found
+
+
+def exhibits_of(noted: Sequence[Noted], album: Album) -> Iterator[Exhibit]:
+    """Rows that were dropped or are suspected, beside what they are taken for: some of every reason.
+
+    Args:
+        noted: All findings.
+        album: Where the images are.
+
+    Yields:
+        What the viewer shows.
+    """
+    chosen = []
+    for reason in (*DROPS, *INSPECT):
+        own = [entry for entry in noted if entry.finding.reason == reason]
+        chosen += sorted(own, key=lambda entry: (-entry.finding.bits, entry.finding.words))[:MOST_OF_A_REASON]
+    wanted = {image.sha256 for entry in chosen for row in (entry.row, entry.other) for image in row.images}
+    pictures = {sha256: thumbnail(content, as_shown) for sha256, content in album.contents(wanted)}
+    for entry in chosen:
+        titles = (f"{entry.row.data_source}:{entry.row.qid}", entry.against)
+        sides = tuple(
+            Side(title, row.whole or row.text, row.gold, tuple(pictures.get(image.sha256, "") for image in row.images))
+            for title, row in zip(titles, (entry.row, entry.other), strict=True)
+        )
+        action = "dropped" if entry.finding.drops else "inspect"
+        row, reason = entry.row, entry.finding.reason
+        yield Exhibit(action, reason, row.data_source, row.source, row.answer_type, entry.entry.detail, sides)
 
 
 def check_of(name: str, items: Sequence[RowPrint], noted: Sequence[Noted]) -> Checked:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep import cold
-from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRow, ColdRules, convert, to_sft_table
+from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRules, convert, to_sft_table
 from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
 from data_prep.job import ROOM, ordered_map
@@ -41,11 +41,12 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import GROUP_BYTES, alone, require_space, sha256_of, write_text, writing_groups
-from data_prep.parts import Parts
+from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
+from data_prep.parts import Parts, fill
 from data_prep.progress import Progress
 from data_prep.prompts import INSTRUCTION
-from data_prep.report import REASONS, Entry, Tally
+from data_prep.report import REASONS, Tally
+from data_prep.review import review_path
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of, size_of
 from data_prep.sources.locate import locate
@@ -168,7 +169,7 @@ def _run(job: ColdJob, fingerprint: str) -> str:
         require_space(job.parquet.parent, int(ROOM * sum(map(size_of, job.images))) - parts.size)
     if parts.next:
         print(f"going on behind row {parts.next:,} of an interrupted run")
-    _fill(parts, _outcomes(job, parts.next), job.part_rows)
+    fill(parts, _outcomes(job, parts.next), to_sft_table, job.part_rows)
     return _finish(job, parts, fingerprint)
 
 
@@ -183,24 +184,6 @@ def _outcomes(job: ColdJob, start: int) -> Iterator[ColdOutcome]:
             progress.to(outcome.read)
 
 
-def _fill(parts: Parts, outcomes: Iterator[ColdOutcome], part_rows: int) -> None:
-    """Write outcomes as parts; a part ends after ``GROUP_BYTES`` of images or ``part_rows`` rows that were read."""
-    rows: list[ColdRow] = []
-    entries: list[Entry] = []
-    size = seen = 0
-    for outcome in outcomes:
-        entries += outcome.entries
-        seen += 1
-        if outcome.row:
-            rows.append(outcome.row)
-            size += len(outcome.row.image.content)
-        if size >= GROUP_BYTES or seen >= part_rows:
-            parts.add_table(to_sft_table(rows), entries, outcome.index + 1)
-            rows, entries, size, seen = [], [], 0, 0
-    if seen:
-        parts.add_table(to_sft_table(rows), entries, outcome.index + 1)
-
-
 def _finish(job: ColdJob, parts: Parts, fingerprint: str) -> str:
     """Put the parts together and describe the result; the manifest comes last and vouches for the rest."""
     tally = Tally()
@@ -213,6 +196,7 @@ def _finish(job: ColdJob, parts: Parts, fingerprint: str) -> str:
     with writing_groups(job.parquet, SFT_SCHEMA) as writer:
         parts.copy_to(writer)
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
+    write_text(review_path(job.parquet), parts.review_lines())
     Manifest(
         parquet=job.parquet.name,
         sha256=sha256_of(job.parquet),

@@ -27,7 +27,7 @@ from data_prep.examples import SourceImage
 from data_prep.fingerprints import print_image
 from data_prep.images import as_shown, check_image
 from data_prep.report import Dropped
-from data_prep.viewer import thumbnail
+from data_prep.review import thumbnail
 
 WIDTH, HEIGHT = 96, 64
 

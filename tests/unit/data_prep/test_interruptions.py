@@ -26,7 +26,12 @@ import pytest
 import data_prep.output as output
 from data_prep.errors import InputError
 
-OUTPUTS = ["virl39k_train.manifest.json", "virl39k_train.parquet", "virl39k_train.report.jsonl"]
+OUTPUTS = [
+    "virl39k_train.manifest.json",
+    "virl39k_train.parquet",
+    "virl39k_train.report.jsonl",
+    "virl39k_train.review.jsonl",
+]
 
 
 @pytest.fixture(scope="module")
