@@ -19,8 +19,9 @@ nothing was found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ import pyarrow.parquet as pq
 
 from data_prep.errors import InputError
 from data_prep.fingerprints import RowPrint, normalise_question, print_image
+from data_prep.sources.locate import locate
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _BATCH = 16
@@ -42,6 +44,8 @@ class Layout:
     """Empty where the question is in the picture."""
     images: tuple[str, ...]
     """Columns of ``{bytes, path}``, or of lists of them; null where an item has no such image."""
+    files: tuple[str, ...] = ("*.parquet",)
+    """Which files of a dataset on the hub it is."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -51,13 +55,15 @@ class Layout:
 
 _SEVEN = tuple(f"image_{number}" for number in range(1, 8))
 LAYOUTS: dict[str, Layout] = {
-    "mathvista": Layout("pid", "question", ("decoded_image",)),
+    "mathvista": Layout("pid", "question", ("decoded_image",), ("data/testmini-*.parquet",)),
     # The full question: the column "question" of the vision-only version holds less.
-    "mathverse": Layout("sample_index", "question_for_eval", ("image",)),
-    "mathvision": Layout("id", "question", ("decoded_image",)),
-    "mmmu": Layout("id", "question", _SEVEN),
-    "mmmu_pro_standard": Layout("id", "question", _SEVEN),
-    "mmmu_pro_vision": Layout("id", "", ("image",)),
+    "mathverse": Layout(
+        "sample_index", "question_for_eval", ("image",), ("testmini.parquet", "testmini-*.parquet", "data/testmini-*")
+    ),
+    "mathvision": Layout("id", "question", ("decoded_image",), ("data/test*.parquet",)),
+    "mmmu": Layout("id", "question", _SEVEN, ("*/validation-*.parquet",)),
+    "mmmu_pro_standard": Layout("id", "question", _SEVEN, ("standard (10 options)/*.parquet",)),
+    "mmmu_pro_vision": Layout("id", "", ("image",), ("vision/*.parquet",)),
 }
 """The six benchmarks of the paper, in the columns of their files on the hub."""
 
@@ -74,13 +80,13 @@ class BenchmarkFile:
     """None for a folder of pictures."""
 
 
-def benchmark_files(name: str, path: Path) -> list[BenchmarkFile]:
+def benchmark_files(name: str, given: str) -> list[BenchmarkFile]:
     """Find the files of a benchmark, and check that they are what they are said to be.
 
     Args:
         name: A key of ``LAYOUTS``, or any other name for a parquet file with a column ``image`` or ``images`` (and
             perhaps ``question``, ``problem`` or ``query``) or a folder of pictures.
-        path: The parquet file, or a folder with parquet files or pictures in it.
+        given: The parquet file, a folder with parquet files or pictures in it, or a dataset's id on the hub.
 
     Returns:
         The files, in the order of their names.
@@ -88,8 +94,16 @@ def benchmark_files(name: str, path: Path) -> list[BenchmarkFile]:
     Raises:
         InputError: Nothing usable is there.
     """
+    path = Path(given).expanduser()
     if not path.exists():
-        raise InputError(f"--benchmark {name}={path}: there is no such file or folder")
+        patterns = LAYOUTS[name].files if name in LAYOUTS else ("*.parquet",)
+        snapshot = locate(given, patterns, f"--benchmark {name}:")
+        # A snapshot may hold what was fetched of the same dataset for another benchmark.
+        names = [table.relative_to(snapshot).as_posix() for table in sorted(snapshot.rglob("*.parquet"))]
+        tables = [snapshot / table for table in names if any(fnmatch(table, pattern) for pattern in patterns)]
+        if not tables:
+            raise InputError(f"--benchmark {name}={given}: the dataset has no file {' or '.join(patterns)}")
+        return [_parquet(name, table) for table in tables]
     if path.is_file():
         return [_parquet(name, path)]
     tables = sorted(path.rglob("*.parquet"))
@@ -129,6 +143,35 @@ def read_items(file: BenchmarkFile) -> Iterator[RowPrint]:
         raise InputError(f"{file.path}: the parquet file is damaged ({error}); download it again") from error
 
 
+def read_images(file: BenchmarkFile, wanted: Collection[int]) -> Iterator[tuple[int, list[bytes]]]:
+    """Read the images of some items again.
+
+    Args:
+        file: The file or folder.
+        wanted: Positions of the items.
+
+    Yields:
+        Position and images, in the order of the file; row groups without a wanted item are not opened.
+    """
+    if file.layout is None:
+        pictures = sorted(_pictures(file.path))
+        yield from ((index, [pictures[index].read_bytes()]) for index in sorted(wanted))
+        return
+    with pq.ParquetFile(file.path) as table:
+        index = 0
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if not any(index <= position < index + rows for position in wanted):
+                index += rows
+                continue
+            columns = list(file.layout.images)
+            for batch in table.iter_batches(_BATCH, row_groups=[group], columns=columns, use_threads=False):
+                for record in batch.to_pylist():
+                    if index in wanted:
+                        yield index, _images(record, file.layout, file.path)
+                    index += 1
+
+
 def count_items(file: BenchmarkFile) -> int:
     """How many items ``read_items`` will give."""
     if file.layout is None:
@@ -137,16 +180,21 @@ def count_items(file: BenchmarkFile) -> int:
 
 
 def _item(record: dict[str, object], index: int, layout: Layout, path: Path) -> RowPrint:
-    images = []
+    images = [print_image(content) for content in _images(record, layout, path)]
+    question = str(record[layout.question] or "") if layout.question else ""
+    qid = str(record[layout.qid]) if layout.qid else str(index)
+    return RowPrint(qid, index, normalise_question(question), tuple(images))
+
+
+def _images(record: dict[str, object], layout: Layout, path: Path) -> list[bytes]:
+    found = []
     for column in layout.images:
         cell = record[column]
         for image in cell if isinstance(cell, list) else [cell]:
             content = _content(image, column, path)
             if content:
-                images.append(print_image(content))
-    question = str(record[layout.question] or "") if layout.question else ""
-    qid = str(record[layout.qid]) if layout.qid else str(index)
-    return RowPrint(qid, index, normalise_question(question), tuple(images))
+                found.append(content)
+    return found
 
 
 def _content(image: object, column: str, path: Path) -> bytes | None:

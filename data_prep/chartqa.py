@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", choices=SPLITS, default="train", help="(train)")
     parser.add_argument("--half", choices=[*HALVES, "both"], default="human", help="who wrote the questions (human)")
     options = parser.parse_args(arguments)
-    return execute(lambda: _job(options))
+    return execute(options, _job)
 
 
 def _job(options: argparse.Namespace) -> Job:

@@ -24,9 +24,11 @@ import pyarrow as pa
 
 from data_prep.examples import SourceImage
 from data_prep.images import CheckedImage, check_image
+from data_prep.instructions import without_instructions
 from data_prep.lengths import PromptMeter
 from data_prep.prompts import place_images
-from data_prep.report import Dropped, Entry, Repair
+from data_prep.report import Dropped, Entry, Remark
+from data_prep.review import Shown
 from data_prep.schema import IMAGE, OTHER_MEDIA, UNKNOWN
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.characters import LOST
@@ -47,6 +49,7 @@ DROPS: dict[str, str] = {
 """Reasons for leaving a row out, besides those of ``report.DROPS``."""
 
 REPAIRS: dict[str, str] = {
+    "instruction_removed": "sentences about the form of the answer, as 'Return the final answer as', were taken out",
     "final_answer_removed": "'Final Answer:' inside the answer was taken off, which the policy would learn to write",
 }
 """Reasons for changing one, besides those of ``report.REPAIRS``."""
@@ -86,6 +89,11 @@ class ColdRow:
     answer: str
     image: CheckedImage = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """Bytes of its image."""
+        return len(self.image.content)
+
 
 @dataclass(frozen=True)
 class ColdOutcome:
@@ -95,6 +103,7 @@ class ColdOutcome:
     read: int
     row: ColdRow | None
     entries: tuple[Entry, ...]
+    shown: Shown
 
 
 def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
@@ -109,35 +118,52 @@ def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
     """
     index, qid = conversation.index, conversation.qid
     try:
-        row, repairs = _convert(conversation, rules)
+        row, remarks = _convert(conversation, rules)
     except Dropped as drop:
         entry = Entry("dropped", drop.reason, qid, index, drop.detail)
-        return ColdOutcome(index, conversation.read, None, (entry,))
-    entries = tuple(Entry("repaired", repair.reason, qid, index, repair.detail) for repair in repairs)
-    return ColdOutcome(index, conversation.read, row, entries)
+        return ColdOutcome(index, conversation.read, None, (entry,), _shown(conversation, rules))
+    entries = tuple(remark.entry(qid, index) for remark in remarks)
+    return ColdOutcome(index, conversation.read, row, entries, _shown(conversation, rules))
 
 
-def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Repair]]:
+def _shown(conversation: Conversation, rules: ColdRules) -> Shown:
+    texts = [turn.text for turn in conversation.turns]
+    return Shown(
+        data_source=DATA_SOURCE,
+        source=conversation.origin,
+        answer_type="",
+        question=texts[0] if texts else "",
+        gold="\n\n".join(texts[1:]),
+        images=lambda: [rules.pool.read(name) for name in conversation.images],
+    )
+
+
+def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, list[Remark]]:
+    if conversation.defect:
+        raise Dropped("record_unreadable", conversation.defect)
     roles = [turn.role for turn in conversation.turns]
     if roles != ["user", "assistant"]:
         raise Dropped("conversation_shape", ", ".join(roles))
     if len(conversation.images) != 1:
         raise Dropped("image_count", f"{len(conversation.images)} images")
     question, target = (turn.text for turn in conversation.turns)
-    placed = place_images(question.replace(LOST, ""), 1)
+    readable = question.replace(LOST, "")
+    bare = without_instructions(readable)
+    placed = place_images(bare, 1)
     if placed is None:
         raise Dropped("more_placeholders_than_images", question)
     if not placed.question:
         raise Dropped("question_empty")
     # That an image had no placeholder is how this dataset is written and no news.
-    repairs = [Repair(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
-    repairs += [Repair("unreadable_characters_removed")] * (LOST in question)
+    remarks = [Remark(placed.repair)] if placed.repair not in ("", "placeholder_added") else []
+    remarks += [Remark("unreadable_characters_removed")] * (LOST in question)
+    remarks += [Remark("instruction_removed", question)] * (bare != readable)
     response, answer, stripped = _response(target, question)
-    repairs += [Repair("final_answer_removed")] * stripped
+    remarks += [Remark("final_answer_removed")] * stripped
     name = conversation.images[0]
     image = check_image(SourceImage(name, rules.pool.read(name)))
     _check_length(placed.prompt, response, image, rules)
-    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), repairs
+    return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), [*remarks, *image.remarks]
 
 
 def _response(target: str, question: str) -> tuple[str, str, bool]:

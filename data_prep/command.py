@@ -16,12 +16,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-
-from PIL import Image
 
 from data_prep.convert import Rules
 from data_prep.errors import InputError
@@ -34,6 +33,16 @@ from data_prep.report import REASONS
 from recipe.care.errors import CareError
 
 FAILED = 2
+RESUMES = "the same command goes on where it stopped"
+_PASSING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+    | {errno.ETIMEDOUT, errno.ESTALE, errno.ECONNRESET, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EBUSY}
+)
+"""Faults that the same command may not meet again: a full disk, a server that was away."""
+_LEAST = dict.fromkeys(
+    ("limit", "workers", "part_rows", "max_prompt_length", "max_length", "max_characters", "rows"), 1
+)
+_LEAST["seed"] = 0
 PART_ROWS = 1000
 MAX_PROMPT_LENGTH = 2048
 
@@ -101,8 +110,6 @@ def make_job(
     Returns:
         The job.
     """
-    if options.max_prompt_length is not None and not options.model:
-        raise InputError("--max-prompt-length needs --model, whose processor measures the prompts")
     longest = MAX_PROMPT_LENGTH if options.max_prompt_length is None else options.max_prompt_length
     meter = PromptMeter(options.model) if options.model else None
     where = ("input", "output", "images", "workers", "resume", "model")
@@ -124,34 +131,54 @@ def make_job(
     )
 
 
-def execute(prepare: Callable[[], Job]) -> int:
+def check_numbers(options: argparse.Namespace) -> None:
+    """Refuse numbers that cannot be meant, before anything is read or fetched.
+
+    Args:
+        options: The parsed command line of any of the commands.
+
+    Raises:
+        InputError: A number is too small, or goes with another option.
+    """
+    for name, least in _LEAST.items():
+        value = getattr(options, name, None)
+        if value is not None and value < least:
+            raise InputError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
+    if getattr(options, "max_prompt_length", None) is not None and not options.model:
+        raise InputError("--max-prompt-length needs --model, whose processor measures the prompts")
+
+
+def execute(options: argparse.Namespace, prepare: Callable[[argparse.Namespace], Job]) -> int:
     """Run a converter and say how it went.
 
     Args:
-        prepare: Makes the job from the command line.
+        options: The parsed command line.
+        prepare: Makes the job from it.
 
     Returns:
         The exit status: 0, or 2 with one line on stderr.
     """
 
     def work() -> str:
-        job = prepare()
+        check_numbers(options)
+        job = prepare(options)
         manifest = run(job)
         return _summary(job, manifest) if manifest else f"{job.parquet} is up to date; --no-resume makes it again"
 
     return supervise(work)
 
 
-def supervise(work: Callable[[], str]) -> int:
+def supervise(work: Callable[[], str], again: str = RESUMES) -> int:
     """Do the work of a command, and print what it says or, in one line, what went wrong.
 
     Args:
         work: Returns the text to print.
+        again: What to do after an interrupt, or once the disk has room again.
 
     Returns:
         The exit status: 0, or 2 with one line on stderr.
     """
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # such images are dropped
+    warnings.filterwarnings("ignore", module="PIL")  # what Pillow says of damaged images, the report does
     try:
         with kept_interrupts():
             print(work())
@@ -159,12 +186,13 @@ def supervise(work: Callable[[], str]) -> int:
         # CPython 3.11 counts an interrupt inside an ``exec`` of a string, as dataclasses do, as unhandled and would end
         # with the signal whatever is returned here; the next such ``exec`` resets that. Can go when CPython sees to it.
         exec("")
-        return _fail("interrupted; the same command goes on where it stopped")
+        return _fail(f"interrupted; {again}")
     except CareError as error:
         return _fail(str(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{place}{error.strerror or error}; the same command goes on where it stopped")
+        passes = f"; {again}" if error.errno in _PASSING else ""
+        return _fail(f"{place}{error.strerror or error}{passes}")
     return 0
 
 

@@ -23,7 +23,8 @@ from data_prep.gold import Gold, check_against_verifier
 from data_prep.images import CheckedImage, check_image
 from data_prep.lengths import PromptMeter
 from data_prep.prompts import Placed, place_images
-from data_prep.report import Dropped, Entry, Repair
+from data_prep.report import Dropped, Entry, Remark
+from data_prep.review import Shown
 from data_prep.schema import Row
 from data_prep.sources.characters import LOST
 
@@ -50,6 +51,7 @@ class Outcome:
     index: int
     row: Row | None
     entries: tuple[Entry, ...]
+    shown: Shown
 
 
 def convert(example: Example, rules: Rules) -> Outcome:
@@ -63,22 +65,35 @@ def convert(example: Example, rules: Rules) -> Outcome:
         The training row with what was repaired in it, or the reason why it was left out.
     """
     try:
-        row, repairs = _convert(example, rules)
+        row, remarks = _convert(example, rules)
     except Dropped as drop:
         entry = Entry("dropped", drop.reason, example.qid, example.index, drop.detail)
-        return Outcome(example.index, None, (entry,))
-    entries = [Entry("repaired", repair.reason, example.qid, example.index, repair.detail) for repair in repairs]
-    return Outcome(example.index, row, tuple(entries))
+        return Outcome(example.index, None, (entry,), _shown(example, rules, ""))
+    entries = tuple(remark.entry(example.qid, example.index) for remark in remarks)
+    return Outcome(example.index, row, entries, _shown(example, rules, row.answer_type))
 
 
-def _convert(example: Example, rules: Rules) -> tuple[Row, list[Repair]]:
+def _shown(example: Example, rules: Rules, answer_type: str) -> Shown:
+    return Shown(
+        data_source=rules.data_source,
+        source=example.source,
+        answer_type=answer_type,
+        question=example.question,
+        gold=", ".join(example.answers),
+        images=lambda: [image.content for image in example.images],
+    )
+
+
+def _convert(example: Example, rules: Rules) -> tuple[Row, list[Remark]]:
+    if example.defect:
+        raise Dropped("record_unreadable", example.defect)
     if example.source in rules.excluded_sources:
         raise Dropped("source_excluded", example.source)
     if rules.drop_text_only and not example.images:
         raise Dropped("text_only")
-    placed, repairs = _place(example)
+    placed, remarks = _place(example)
     gold = rules.gold(example, placed.question)
-    check_against_verifier(rules.data_source, gold, placed.question)
+    doubts = check_against_verifier(rules.data_source, gold, placed.question)
     images = [check_image(image) for image in example.images]
     if rules.meter:
         _check_length(placed.prompt, images, rules.meter, rules.max_prompt_length)
@@ -101,19 +116,20 @@ def _convert(example: Example, rules: Rules) -> tuple[Row, list[Repair]]:
         pass_rate_7b=example.pass_rate_7b,
         pass_rate_32b=example.pass_rate_32b,
     )
-    return row, [*repairs, *gold.repairs]
+    seen = [remark for image in images for remark in image.remarks]
+    return row, [*remarks, *seen, *gold.remarks, *doubts]
 
 
-def _place(example: Example) -> tuple[Placed, list[Repair]]:
+def _place(example: Example) -> tuple[Placed, list[Remark]]:
     """The prompt, and what had to be changed in the question."""
     question = example.question.replace(LOST, "")
-    repairs = [Repair("unreadable_characters_removed")] if LOST in example.question else []
+    remarks = [Remark("unreadable_characters_removed")] if LOST in example.question else []
     placed = place_images(question, len(example.images))
     if placed is None:
         raise Dropped("more_placeholders_than_images", f"{len(example.images)} images: {question}")
     if not placed.question:
         raise Dropped("question_empty")
-    return placed, [*repairs, Repair(placed.repair)] if placed.repair else repairs
+    return placed, [*remarks, Remark(placed.repair)] if placed.repair else remarks
 
 
 def _check_length(prompt: str, images: list[CheckedImage], meter: PromptMeter, limit: int) -> None:

@@ -51,8 +51,15 @@ class Example:
     """The letter of the right one, where the dataset says it."""
     precise_values: tuple[float, ...] = ()
     """The choices as unrounded numbers."""
+    defect: str = ""
+    """Why the record cannot be read; the other fields say nothing then."""
     pass_rate_7b: float = UNKNOWN
     pass_rate_32b: float = UNKNOWN
+
+
+def unreadable(index: int, qid: str, defect: str) -> Example:
+    """Stands for a record that is not what its dataset promises."""
+    return Example(index, qid, "", (), (), defect=defect)
 
 
 class Reader(Protocol):

@@ -13,13 +13,11 @@
 # limitations under the License.
 """What two rows are compared by: the bytes and the look of their images, and the words of their question.
 
-The two perceptual hashes are written out here, 20 lines of NumPy, rather than taken from ``imagehash``, which would
-bring SciPy and PyWavelets along. Both see the image on white, as verl shows it to the model, small and in grey:
-
-* pHash: the signs of the 63 lowest frequencies of a 32x32 image, relative to their median. It sees the coarse layout.
-* dHash: whether each of 8x8 cells is brighter than its left neighbour. It sees where things begin.
-
-An image of one colour has neither; its hashes say nothing, and only its bytes count.
+The perceptual hash is written out here, a few lines of NumPy, rather than taken from ``imagehash``, which would bring
+SciPy and PyWavelets along. It sees the image as a person does, upright and on white, small and in grey: the signs of
+the 255 lowest frequencies of a 64x64 image, relative to their median, as far as they are clear. It says which images
+may be copies of each other; ``pictures`` looks at those a second time. An image of one colour has no hash, and only its
+bytes count.
 """
 
 from __future__ import annotations
@@ -36,17 +34,19 @@ from string import ascii_uppercase
 import numpy as np
 from PIL import Image
 
-from data_prep.images import CANNOT_DECODE
+from data_prep.images import CANNOT_DECODE, as_shown
 
-VERSION = 2
+VERSION = 4
 """Counted up whenever a fingerprint of the same row would change, so that stored ones are made again."""
 
-_SIDE = 32
-_LOW = 8
-_STEP = 2.0
-"""Grey levels that count as brighter: below lies what JPEG adds to a white background."""
-_FLAT = 1.0
-"""Standard deviation of the grey levels below which an image has no look to compare."""
+_SIDE = 64
+_LOW = 16
+LOOK_BITS = _LOW * _LOW
+_DRAFT = 256
+_NOISE = 96.0
+"""A frequency as strong as what JPEG and scaling leave: three grey levels at every place add up to it."""
+_FEWEST_SURE = 8
+"""Frequencies that have to be stronger, or an image has no look to compare: it is of one colour, or nearly."""
 _FREQUENCIES = np.cos(np.pi / _SIDE * (np.arange(_SIDE) + 0.5) * np.arange(_LOW)[:, None])
 
 NGRAM = 5
@@ -75,8 +75,10 @@ class ImagePrint:
 
     sha256: str
     """Of the file."""
-    phash: int
-    dhash: int
+    look: int
+    """The perceptual hash, of ``LOOK_BITS`` bits."""
+    sure: int
+    """Which of its bits neither JPEG nor scaling changes; only those are compared."""
     has_look: bool
     """False for an image of one colour or one that cannot be decoded: then only ``sha256`` counts."""
 
@@ -96,6 +98,8 @@ class RowPrint:
     size: int = 0
     """Bytes of the images."""
     data_source: str = ""
+    source: str = ""
+    answer_type: str = ""
     whole: str = ""
     """The question with its options, where nobody could read them: without them two questions may look like one."""
 
@@ -115,17 +119,16 @@ def print_image(data: bytes) -> ImagePrint:
         Its fingerprint; without a look if Pillow cannot decode it.
     """
     digest = hashlib.sha256(data).hexdigest()
-    grey = _grey(data)
+    grey = open_grey(data, _DRAFT)
     if grey is None:
         return ImagePrint(digest, 0, 0, has_look=False)
     square = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
     low = (_FREQUENCIES @ square @ _FREQUENCIES.T).ravel()
     # The first coefficient is the mean brightness: it is no feature, and far enough off to shift the median.
-    phash = low > np.median(low[1:])
-    phash[0] = False
-    cells = np.asarray(grey.resize((_LOW + 1, _LOW), Image.Resampling.LANCZOS), dtype=np.float64)
-    dhash = cells[:, 1:] > cells[:, :-1] + _STEP
-    return ImagePrint(digest, _as_int(phash), _as_int(dhash), has_look=bool(square.std() > _FLAT))
+    above = low - np.median(low[1:])
+    above[0] = 0.0
+    sure = np.abs(above) > _NOISE
+    return ImagePrint(digest, _as_int(above > 0), _as_int(sure), has_look=bool(sure.sum() >= _FEWEST_SURE))
 
 
 def normalise_question(text: str) -> str:
@@ -217,20 +220,24 @@ def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     return len(left & right) / len(left | right) if left and right else 0.0
 
 
-def _grey(data: bytes) -> Image.Image | None:
-    """The image in grey on white; None where it cannot be decoded, which the converters report."""
+def open_grey(data: bytes, side: int) -> Image.Image | None:
+    """Open an image as a person sees it, in grey.
+
+    Args:
+        data: The file's bytes.
+        side: A JPEG may be decoded at a fraction of its size, but not at less than this: it takes a fraction of the
+            time.
+
+    Returns:
+        The image; None where it cannot be decoded, which the converters report.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            # A JPEG can be decoded at a fraction of its size, which takes a fraction of the time.
-            image.draft("RGB", (256, 256))
-            if image.has_transparency_data:
-                layer = image.convert("RGBA")
-                white = Image.new("RGBA", layer.size, "white")
-                return Image.alpha_composite(white, layer).convert("L")
-            return image.convert("L")
-    except (*CANNOT_DECODE, Image.DecompressionBombError):
+            image.draft("RGB", (side, side))
+            return as_shown(image).convert("L")
+    except CANNOT_DECODE:
         return None
 
 
 def _as_int(bits: np.ndarray) -> int:
-    return int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big")
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")

@@ -17,11 +17,17 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from data_prep.artefacts import (
+    is_date_as_number,
+    is_ratio_as_time,
+    may_be_ratio_as_time,
+    with_characters_restored,
+)
 from data_prep.examples import Example
 from data_prep.options import parse_options
-from data_prep.report import Dropped, Repair
+from data_prep.report import Dropped, Remark
 from data_prep.schema import UNKNOWN
 from recipe.care.reward import Score, compute_score
 from recipe.care.verifier.normalise import clean, matching_brace
@@ -30,18 +36,12 @@ from recipe.care.verifier.virl import infer_answer_type
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _PREFIX = re.compile(r"\s*final\s+answer\s*:\s*", re.IGNORECASE)
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_SAYS_MORE = re.compile(r"[A-Za-z]{3,}|(?<![A-Za-z])[NESW](?![A-Za-z])")
+_MATHS = re.compile(r"[$=\\^:°]")
+_NUMBER = re.compile(r"(?<!\^)-?[0-9]+(?:\.[0-9]+)?(?![0-9}]*\})")
+_FORMULA = re.compile(r"\$([^$]+)\$")
 _LETTERS_ONLY = re.compile(r"\(?[A-Z](?:\s*[,;&]?\s*[A-Z])*\)?")
-_DECIMALS = re.compile(r"-?[0-9]+\.([0-9]+)")
-_SERIAL = re.compile(r"[345][0-9]{4}(?:\.0)?")
-_RATIO = re.compile(r"\bratio\b|\bproportion of\b.*\bto\b", re.IGNORECASE)
-_ASKS_FOR_DATE = re.compile(
-    r"^\W*(?:(?:since|until|from)\s+)?when\b"
-    r"|\b(?:what|which)\s+(?:(?:is|was|are|were|the|exact)\s+)*(?:date|day|month|year|time)\b",
-    re.IGNORECASE,
-)
-_ASKS_FOR_NUMBER = re.compile(r"\bhow\s+(?:many|much)\b", re.IGNORECASE)
-_MINUTES_OF_A_DAY = 1440
-_SERIALS = range(30_000, 50_001)
 _REPLACEMENT = "\ufffd"
 PROBE = "q+7"
 """An answer that is wrong, and maths: it makes the verifier look at the gold."""
@@ -56,10 +56,10 @@ class Gold:
     """``number``, ``choice``, ``text`` or ``latex``."""
     options: tuple[str, ...] = ()
     precise_value: float = UNKNOWN
-    repairs: tuple[Repair, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
-def clean_gold(raw: str) -> tuple[str, tuple[Repair, ...]]:
+def clean_gold(raw: str) -> tuple[str, tuple[Remark, ...]]:
     r"""Take off what surrounds a gold: ``\boxed{}``, ``$``, "Final Answer:", surprising Unicode.
 
     Args:
@@ -73,13 +73,15 @@ def clean_gold(raw: str) -> tuple[str, tuple[Repair, ...]]:
     """
     if _REPLACEMENT in raw:
         raise Dropped("gold_unreadable_characters", raw)
-    text = _unwrapped(clean(raw))
+    restored = with_characters_restored(raw)
+    text = _unwrapped(clean(restored))
     prefix = _PREFIX.match(text)
     if prefix:
         text = _unwrapped(text[prefix.end() :])
     if not text:
         raise Dropped("gold_empty", raw)
-    return text, (Repair("gold_prefix_removed", raw),) if prefix else ()
+    remarks = [Remark("gold_prefix_removed", raw)] if prefix else []
+    return text, (*remarks, *([Remark("gold_characters_restored", raw)] if restored != raw else []))
 
 
 def _unwrapped(text: str) -> str:
@@ -106,30 +108,33 @@ def sole_answer(example: Example) -> str:
 
 def virl_gold(example: Example, question: str) -> Gold:
     """The gold of a ViRL39K row: boxed, of any kind, with the options inside the question."""
-    text, repairs = clean_gold(sole_answer(example))
+    text, remarks = clean_gold(sole_answer(example))
     options = parse_options(question)
     if options:
-        return _choice(text, options, repairs)
+        return known_choice(text, options, remarks)
     if text == "None":
         raise Dropped("gold_none", text)
-    return Gold(text, infer_answer_type(text, ()), repairs=repairs)
+    return Gold(text, infer_answer_type(text, ()), remarks=remarks)
 
 
-def _choice(text: str, options: tuple[str, ...], repairs: tuple[Repair, ...]) -> Gold:
+def known_choice(text: str, options: tuple[str, ...], remarks: tuple[Remark, ...]) -> Gold:
     """Find the option a gold means; the letter is what the prompt asks for."""
     letters = string.ascii_uppercase[: len(options)]
     if text in letters:
-        return Gold(text, "choice", options, repairs=repairs)
+        return Gold(text, "choice", options, remarks=remarks)
     extra: dict[str, object] = {"answer_type": "choice", "options": options}
     meant = [letter for letter in letters if _score("virl39k", text, letter, extra)["acc"] == 1.0]
     meant = meant or _equal_options(text, options)
     if len({clean(options[letters.index(letter)]) for letter in meant}) > 1:
         raise Dropped("gold_ambiguous", f"{text}: {' | '.join(options)}")
     if meant:  # several only where options repeat each other; the first is as good as the next
-        became = Repair("gold_became_letter", f"{text} -> {meant[0]}")
-        return Gold(meant[0], "choice", options, repairs=(*repairs, became))
+        became = Remark("gold_became_letter", f"{text} -> {meant[0]}")
+        return Gold(meant[0], "choice", options, remarks=(*remarks, became))
     if len(text) > 1 and _LETTERS_ONLY.fullmatch(text) and set(re.findall("[A-Z]", text)) <= set(letters):
-        return Gold(text, "choice", options, repairs=repairs)
+        return Gold(text, "choice", options, remarks=remarks)
+    named = text.strip("().: ").upper()
+    if len(named) == 1 and named in letters:
+        return Gold(named, "choice", options, remarks=(*remarks, Remark("gold_became_letter", f"{text} -> {named}")))
     raise Dropped("gold_not_an_option", f"{text}: {' | '.join(options)}")
 
 
@@ -147,7 +152,7 @@ def geometry_gold(example: Example, question: str) -> Gold:
     """The gold of a Geometry3K row: the text of the right choice, with the number behind it where it is known."""
     del question
     raw = sole_answer(example)
-    text, repairs = clean_gold(raw)
+    text, remarks = clean_gold(raw)
     if text == "None":
         raise Dropped("gold_none", text)
     value = UNKNOWN
@@ -157,10 +162,14 @@ def geometry_gold(example: Example, question: str) -> Gold:
         if "".join(marked.split()) != "".join(raw.split()):
             raise Dropped("gold_differs_from_choice", f"{raw} against {example.right_choice}: {marked}")
         value = example.precise_values[position] if example.precise_values else UNKNOWN
-    if value != UNKNOWN and not _rounds_to(value, text):
-        repairs = (*repairs, Repair("precise_value_ignored", f"{value!r} for {text}"))
-        value = UNKNOWN
-    return Gold(text, infer_geometry_type(text), precise_value=value, repairs=repairs)
+    return with_precise_value(Gold(text, infer_geometry_type(text), remarks=remarks), value)
+
+
+def with_precise_value(gold: Gold, value: float = UNKNOWN) -> Gold:
+    """The gold with the unrounded value behind it, unless that contradicts it."""
+    if value == UNKNOWN or _rounds_to(value, gold.text):
+        return replace(gold, precise_value=value)
+    return replace(gold, remarks=(*gold.remarks, Remark("precise_value_ignored", f"{value!r} for {gold.text}")))
 
 
 def infer_geometry_type(text: str) -> str:
@@ -179,41 +188,27 @@ def _rounds_to(value: float, text: str) -> bool:
 
 def chart_gold(example: Example, question: str) -> Gold:
     """The gold of a ChartQA row, unless a spreadsheet has made something else of it."""
-    text, repairs = clean_gold(sole_answer(example))
+    text, remarks = clean_gold(sole_answer(example))
     if is_ratio_as_time(text, question):
         raise Dropped("ratio_as_time", f"{text}: {question}")
     if is_date_as_number(text, question):
         raise Dropped("date_as_number", f"{text}: {question}")
-    return Gold(text, "number" if quantity_of(text) is not None else "text", repairs=repairs)
+    if may_be_ratio_as_time(text, question):
+        remarks = (*remarks, Remark("may_be_ratio_as_time", f"{text}: {question}"))
+    return Gold(text, "number" if quantity_of(text) is not None else "text", remarks=remarks)
 
 
-def is_ratio_as_time(label: str, question: str) -> bool:
-    """Whether a label is a fraction of a day with whole minutes: 39:14 was stored as 1.634722222.
-
-    One in several thousand other numbers with six decimals looks like that; with fewer it takes a question that says
-    "ratio".
-    """
-    decimals = _DECIMALS.fullmatch(label)
-    if decimals is None:
-        return False
-    minutes = float(label) * _MINUTES_OF_A_DAY
-    fewest = 4 if _RATIO.search(question) else 6
-    return len(decimals.group(1)) >= fewest and abs(minutes - round(minutes)) < 1e-4
-
-
-def is_date_as_number(label: str, question: str) -> bool:
-    """Whether a label is a day counted from 1900 and the question asks for a date: 44362 is 15 June 2021."""
-    is_serial = _SERIAL.fullmatch(label) is not None and int(float(label)) in _SERIALS
-    return is_serial and bool(_ASKS_FOR_DATE.search(question)) and not _ASKS_FOR_NUMBER.search(question)
-
-
-def check_against_verifier(data_source: str, gold: Gold, question: str) -> None:
+def check_against_verifier(data_source: str, gold: Gold, question: str) -> tuple[Remark, ...]:
     """Make sure that the verifier accepts the gold as an answer, and can tell a wrong answer from it.
 
     Args:
         data_source: The row's data source.
         gold: The gold.
         question: The question, which the verifier searches for years.
+
+    Returns:
+        What a person should look at: a gold with maths between words that nobody would write like that, so that a right
+        answer would be graded as wrong.
 
     Raises:
         Dropped: With what the verifier said.
@@ -229,6 +224,30 @@ def check_against_verifier(data_source: str, gold: Gold, question: str) -> None:
         raise Dropped("gold_unusable" if own["rule"] == "bad_gold" else "gold_rejected", f"{gold.text} ({own['rule']})")
     if gold.answer_type == "latex" and _score(data_source, gold.text, PROBE, extra)["rule"] == "gold_unparsed":
         raise Dropped("gold_unreadable", gold.text)
+    plausible = () if gold.answer_type == "choice" else plausible_answers(gold.text)
+    if plausible and not any(_score(data_source, gold.text, answer, extra)["acc"] == 1.0 for answer in plausible):
+        return (Remark("gold_only_verbatim", f"{gold.text}; not {' or '.join(plausible)}"),)
+    return ()
+
+
+def plausible_answers(gold: str) -> tuple[str, ...]:
+    """What a solver would answer where a gold says more than the answer.
+
+    Args:
+        gold: The cleaned gold.
+
+    Returns:
+        The only number, the last formula, what follows on the only ``=``; nothing for a gold that is only words or only
+        maths.
+    """
+    if not (_SAYS_MORE.search(_COMMAND.sub(" ", gold)) and _MATHS.search(gold)):
+        return ()
+    numbers, formulas = _NUMBER.findall(gold), _FORMULA.findall(gold)
+    found = numbers if len(numbers) == 1 else []
+    found += formulas[-1:]
+    if len(re.findall("[=:]", gold)) == 1:
+        found.append(re.split("[=:]", gold)[1].replace("$", ""))
+    return tuple(dict.fromkeys(text for answer in found if (text := answer.strip()) and text != gold))
 
 
 def _score(data_source: str, gold: str, answer: str, extra: dict[str, object]) -> Score:

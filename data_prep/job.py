@@ -26,8 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tqdm import tqdm
-
 import recipe.care.verifier.sources as verifier
 from data_prep.convert import Outcome, Rules, convert
 from data_prep.errors import InputError
@@ -44,8 +42,11 @@ from data_prep.manifest import (
 )
 from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
 from data_prep.parts import Parts, fill
+from data_prep.progress import Progress
 from data_prep.prompts import INSTRUCTION
 from data_prep.report import Tally
+from data_prep.review import review_path
+from data_prep.schema import to_table
 from data_prep.sources.files import digest_of, size_of
 
 Given = TypeVar("Given")
@@ -70,11 +71,6 @@ class Job:
     workers: int
     part_rows: int
     resume: bool
-
-    def __post_init__(self) -> None:
-        for name, value in (("--limit", self.limit), ("--workers", self.workers), ("--part-rows", self.part_rows)):
-            if value is not None and value < 1:
-                raise InputError(f"{name} {value}: must be at least 1")
 
     @property
     def total(self) -> int:
@@ -115,17 +111,17 @@ def _run(job: Job, fingerprint: str) -> Manifest | None:
     require_space(job.parquet.parent, int(ROOM * share * sum(map(size_of, job.reader.files))) - parts.size)
     if parts.next:
         print(f"going on behind row {parts.next:,} of an interrupted run")
-    fill(parts, _outcomes(job, parts.next), job.part_rows)
+    fill(parts, _outcomes(job, parts.next), to_table, job.part_rows)
     return _finish(job, parts, fingerprint)
 
 
 def _outcomes(job: Job, start: int) -> Iterator[Outcome]:
-    """Convert the rows from ``start`` on, with a progress bar where there is a terminal."""
+    """Convert the rows from ``start`` on, and say how far it is."""
     examples = itertools.takewhile(lambda example: example.index < job.total, job.reader.read(start))
-    with tqdm(total=job.total, initial=start, unit=" rows", smoothing=0.05, disable=None) as bar:
+    with Progress(job.total, "rows", done=start) as progress:
         for outcome in ordered_map(functools.partial(convert, rules=job.rules), examples, job.workers):
             yield outcome
-            bar.update(outcome.index + 1 - bar.n)
+            progress.to(outcome.index + 1)
 
 
 def ordered_map(function: Callable[[Given], Got], items: Iterable[Given], workers: int) -> Iterator[Got]:
@@ -163,6 +159,7 @@ def _finish(job: Job, parts: Parts, fingerprint: str) -> Manifest:
         parts.copy_to(writer)
         manifest_path(job.parquet).unlink(missing_ok=True)  # an old one must never stand beside the new file
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
+    write_text(review_path(job.parquet), parts.review_lines())
     counts = Counts.of(job.parquet)
     rows = counts.data_source.total()
     manifest = Manifest(

@@ -21,10 +21,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
+from data_prep.errors import InputError
 from data_prep.output import write_text
+from data_prep.sources.strict_json import parse
 
 PACKAGES = ("verl-care", "verl", "pyarrow", "pillow", "math-verify")
 
@@ -117,8 +120,24 @@ def report_path(parquet: Path) -> Path:
 
 def recorded_fingerprint(parquet: Path) -> str | None:
     """The fingerprint a finished output was made with; None where there is none."""
+    fingerprint = read_manifest(parquet).get("fingerprint")
+    return fingerprint if isinstance(fingerprint, str) else None
+
+
+def read_manifest(parquet: Path) -> Mapping[str, Any]:
+    """The manifest of a parquet file; empty where there is none.
+
+    Raises:
+        InputError: There is something else in its place.
+    """
     path = manifest_path(parquet)
-    return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.is_file() else None
+    try:
+        record = parse(path.read_bytes()) if path.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{path}: no manifest ({error}); delete it, and make {parquet.name} again") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: no manifest; delete it, and make {parquet.name} again")
+    return record
 
 
 def versions(extra: Sequence[str] = ()) -> dict[str, str]:

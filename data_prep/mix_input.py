@@ -25,7 +25,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from data_prep import fingerprints
 from data_prep.benchmarks import BenchmarkFile, benchmark_files, count_items, read_items
@@ -39,9 +38,10 @@ from data_prep.fingerprints import (
     print_image,
 )
 from data_prep.job import ordered_map
-from data_prep.manifest import Licence, manifest_path
+from data_prep.manifest import Licence, read_manifest
 from data_prep.options import parse_options
 from data_prep.output import write_text
+from data_prep.progress import Progress
 from data_prep.schema import SCHEMA
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of
@@ -92,10 +92,9 @@ def open_table(path: Path) -> InputTable:
         wrong = [field.name for field in SCHEMA if field.name not in found.names or found.field(field.name) != field]
         raise InputError(
             f"--input {path}: not a file of data_prep's converters ({', '.join(wrong)} missing or of another type); "
-            "make it with python -m data_prep.virl39k, geometry3k, chartqa or vision_r1_cold"
+            "make it with python -m data_prep.virl39k, geometry3k, chartqa, own or vision_r1_cold"
         )
-    manifest = manifest_path(path)
-    record = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    record = read_manifest(path)
     unknown = {path.stem: {"name": "unknown", "note": "there was no manifest beside the input"}}
     licences = {name: Licence(**licence) for name, licence in record.get("licences", unknown).items()}
     return InputTable(path, schema, rows, record.get("read", rows), licences)
@@ -114,14 +113,24 @@ def open_tables(paths: Sequence[Path]) -> list[InputTable]:
     return tables
 
 
+def sources_of(tables: Sequence[InputTable]) -> list[str]:
+    """The data sources that the inputs have; no image is read."""
+    found: set[str] = set()
+    for table in tables:
+        found |= set(pq.read_table(table.path, columns=["data_source"]).column("data_source").to_pylist())
+    return sorted(found)
+
+
 def open_benchmarks(given: Sequence[str]) -> list[Benchmark]:
     """Read ``name=path`` arguments; the same name may come several times."""
     files: dict[str, list[BenchmarkFile]] = {}
     for argument in given:
         name, equals, path = argument.partition("=")
         if not (name and equals and path):
-            raise InputError(f"--benchmark {argument}: must be name=path, such as mathvista=testmini.parquet")
-        files.setdefault(name.lower(), []).extend(benchmark_files(name.lower(), Path(path).expanduser()))
+            raise InputError(
+                f"--benchmark {argument}: must be name=path or name=hub id, such as mathvista=AI4Math/MathVista"
+            )
+        files.setdefault(name.lower(), []).extend(benchmark_files(name.lower(), path))
     return [Benchmark(name, tuple(found)) for name, found in files.items()]
 
 
@@ -139,13 +148,13 @@ class PrintStore:
         prints: list[RowPrint] = []
         with (
             pq.ParquetFile(table.path) as file,
-            tqdm(total=table.rows, desc=table.path.name, unit=" rows", disable=None) as bar,
+            Progress(table.rows, "rows", table.path.name) as progress,
         ):
             for group in range(file.num_row_groups):
                 records = _records(file, group, table.schema)
                 found = self._stored(folder / f"{group:05d}.jsonl", functools.partial(self._print_rows, records))
                 prints += found
-                bar.update(len(found))
+                progress.add(len(found))
         return prints
 
     def of_benchmark(self, benchmark: Benchmark) -> list[RowPrint]:
@@ -168,7 +177,10 @@ class PrintStore:
 
 
 def _print_items(name: str, file: BenchmarkFile) -> Iterator[RowPrint]:
-    yield from tqdm(read_items(file), desc=name, total=count_items(file), unit=" items", disable=None)
+    with Progress(count_items(file), "items", name) as progress:
+        for item in read_items(file):
+            yield item
+            progress.add()
 
 
 def _key(path: Path, reading: str) -> str:
@@ -202,5 +214,7 @@ def _print_row(record: dict) -> RowPrint:
         gold=normalise_gold(gold, options),
         size=sum(map(len, images)),
         data_source=record["data_source"],
+        source=extra["source"],
+        answer_type=extra["answer_type"],
         whole="" if options else normalise_whole(extra["question"]),
     )

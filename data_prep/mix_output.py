@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,17 +26,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from data_prep.fingerprints import RowPrint
 from data_prep.mix_input import InputTable
 from data_prep.output import GROUP_BYTES, writing_groups
+from data_prep.progress import Progress
 
 MOST_BUCKETS = 200
 _POSITION = "__position"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
     """Where a row is among the inputs."""
 
@@ -48,17 +48,20 @@ def shuffled(places: Sequence[Place], prints: Mapping[Place, RowPrint], seed: in
     """Order rows by a hash of the seed and their identity.
 
     Args:
-        places: The rows.
+        places: The rows; one that is to come several times is there several times.
         prints: Their fingerprints.
         seed: Another seed, another order.
 
     Returns:
         The same order for the same rows, whatever order they came in and whatever the NumPy version.
     """
+    copies: Counter[Place] = Counter()
 
     def key(place: Place) -> tuple[bytes, int, int]:
         row = prints[place]
-        name = f"{seed}/{row.data_source}/{row.qid}/{row.index}"
+        copies[place] += 1
+        again = f"/{copies[place]}" if copies[place] > 1 else ""
+        name = f"{seed}/{row.data_source}/{row.qid}/{row.index}{again}"
         return hashlib.sha256(name.encode()).digest(), place.table, place.row
 
     return sorted(places, key=key)
@@ -70,12 +73,12 @@ def write_in_order(parquet: Path, tables: Sequence[InputTable], places: Sequence
     Args:
         parquet: The file to write or replace.
         tables: The inputs.
-        places: The rows to write; their order does not matter.
+        places: The rows to write; their order does not matter, how often one is there does.
     """
-    wanted = set(places)
+    wanted = Counter(places)
     with writing_groups(parquet, tables[0].schema) as writer:
         for number, first, group in _groups(tables):
-            rows = [row for row in range(group.num_rows) if Place(number, first + row) in wanted]
+            rows = [row for row in range(group.num_rows) for _ in range(wanted[Place(number, first + row)])]
             writer.write(group.take(pa.array(rows, pa.int64())))
 
 
@@ -98,11 +101,15 @@ def write_shuffled(
     scratch.mkdir(parents=True)
     try:
         files = _scatter(tables, places, _stretches(sizes), scratch)
-        with writing_groups(parquet, tables[0].schema) as writer:
-            for file in tqdm(files, desc="shuffle", unit=" stretches", disable=None):
+        with (
+            writing_groups(parquet, tables[0].schema) as writer,
+            Progress(len(files), "stretches", "shuffle") as progress,
+        ):
+            for file in files:
                 with pa.OSFile(str(file)) as stream:
                     table = pa.ipc.open_stream(stream).read_all()
                 writer.write(table.sort_by(_POSITION).drop_columns([_POSITION]).combine_chunks())
+                progress.add()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -114,7 +121,9 @@ def _stretches(sizes: Sequence[int]) -> np.ndarray:
 
 
 def _scatter(tables: Sequence[InputTable], places: Sequence[Place], stretches: np.ndarray, scratch: Path) -> list[Path]:
-    position = {place: number for number, place in enumerate(places)}
+    positions: dict[Place, list[int]] = defaultdict(list)
+    for number, place in enumerate(places):
+        positions[place].append(number)
     schema = tables[0].schema.append(pa.field(_POSITION, pa.int64()))
     files = {int(number): scratch / f"{number:05d}.arrow" for number in np.unique(stretches)}
     with ExitStack() as stack:
@@ -125,8 +134,7 @@ def _scatter(tables: Sequence[InputTable], places: Sequence[Place], stretches: n
         for number, first, group in _groups(tables):
             by_stretch: dict[int, list[tuple[int, int]]] = defaultdict(list)
             for row in range(group.num_rows):
-                target = position.get(Place(number, first + row))
-                if target is not None:
+                for target in positions.get(Place(number, first + row), ()):
                     by_stretch[int(stretches[target])].append((row, target))
             for stretch, found in by_stretch.items():
                 rows, targets = zip(*found, strict=True)
@@ -137,7 +145,7 @@ def _scatter(tables: Sequence[InputTable], places: Sequence[Place], stretches: n
 
 def _groups(tables: Sequence[InputTable]) -> Iterator[tuple[int, int, pa.Table]]:
     """The row groups of all inputs, with the number of the input and of the group's first row."""
-    with tqdm(total=sum(table.rows for table in tables), desc="write", unit=" rows", disable=None) as bar:
+    with Progress(sum(table.rows for table in tables), "rows", "write") as progress:
         for number, table in enumerate(tables):
             first = 0
             with pq.ParquetFile(table.path) as file:
@@ -145,4 +153,4 @@ def _groups(tables: Sequence[InputTable]) -> Iterator[tuple[int, int, pa.Table]]
                     group = file.read_row_group(index, use_threads=False).replace_schema_metadata(None)
                     yield number, first, group
                     first += group.num_rows
-                    bar.update(group.num_rows)
+                    progress.add(group.num_rows)

@@ -19,25 +19,25 @@ Every row gets at most one finding, the strongest, in the order of ``DROPS`` and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from data_prep.fingerprints import ImagePrint, RowPrint, is_specific, jaccard, shingles
+from data_prep.looks import compare, in_words, looks_of, near_pairs
 from data_prep.report import DROPS as CONVERTER_DROPS
 
 DROPS: dict[str, str] = {
     "benchmark_image_bytes": "an image is, byte for byte, one of the benchmark",
-    "benchmark_image_look": "an image looks like one of the benchmark: pHash within 4 bits and dHash within 10",
-    "benchmark_image_and_words": "an image is similar to one of the benchmark (pHash 5 to 10) and the question agrees",
+    "benchmark_image_look": "an image is a copy of one of the benchmark: no place differs more than copying explains",
     "benchmark_words": "the question, too long and numeric to be anybody's, is one of the benchmark word for word",
     "duplicate": "image, question and gold are those of a row that was kept",
 }
 """Reasons for leaving a row out."""
 
 INSPECT: dict[str, str] = {
-    "similar_image": "an image is similar to one of the benchmark (pHash 5 to 10), the question differs",
+    "similar_image": "an image is much like one of the benchmark, and a second look found a place that differs",
     "similar_words": "the question shares four fifths of its word 5-grams with one of the benchmark, the image differs",
     "generic_words": "the question is one of the benchmark, but one that fits many images, and the image differs",
     "contradicting_gold": "image and question are those of another row, the gold is not",
@@ -46,14 +46,12 @@ INSPECT: dict[str, str] = {
 
 assert not DROPS.keys() & CONVERTER_DROPS.keys()
 
-SAME_PHASH = 4
-NEAR_PHASH = 10
-NEAR_DHASH = 10
-AGREES = 0.5
-"""Jaccard similarity of the word 5-grams from which on questions agree, if their images are similar too."""
 SIMILAR = 0.8
-"""The same where there is no other evidence."""
-_BLOCK = 256
+"""Jaccard similarity of the word 5-grams from which on questions are alike."""
+Pairs = Set[tuple[str, str]]
+"""Pairs of images, named by their SHA-256."""
+SecondLook = Callable[[Pairs], Pairs]
+"""Looks at pairs of images themselves; which of them show the same."""
 _STRENGTH = {reason: rank for rank, reason in enumerate([*DROPS, *INSPECT])}
 _NO_IMAGES = -1
 
@@ -68,9 +66,8 @@ class Finding:
     """A key of ``DROPS`` or ``INSPECT``."""
     other: int
     """Position of what it resembles: an item of the benchmark, or another row."""
-    phash: int = _NO_IMAGES
-    """Bits in which the pHashes differ, -1 where images decided nothing or by their bytes."""
-    dhash: int = _NO_IMAGES
+    bits: int = _NO_IMAGES
+    """Bits in which the hashes differ, -1 where images decided nothing or by their bytes."""
     words: float = 0.0
     """Jaccard similarity of the questions."""
 
@@ -82,59 +79,21 @@ class Finding:
     @property
     def order(self) -> tuple[int, int, float, int]:
         """Sorts the stronger evidence first."""
-        return _STRENGTH[self.reason], self.phash, -self.words, self.other
+        return _STRENGTH[self.reason], self.bits, -self.words, self.other
 
 
-@dataclass(frozen=True)
-class Looks:
-    """The perceptual hashes of many images; those without a look are not among them."""
-
-    owner: np.ndarray
-    """int64, the row of each image."""
-    phash: np.ndarray
-    """uint64."""
-    dhash: np.ndarray
-    """uint64."""
-
-
-def looks_of(rows: Sequence[RowPrint]) -> Looks:
-    """Collect the hashes of all images that have a look."""
-    found = [(i, image.phash, image.dhash) for i, row in enumerate(rows) for image in row.images if image.has_look]
-    owner, phash, dhash = zip(*found, strict=True) if found else ((), (), ())
-    return Looks(np.array(owner, np.int64), np.array(phash, np.uint64), np.array(dhash, np.uint64))
-
-
-def near_pairs(left: Looks, right: Looks) -> Iterator[tuple[int, int, int, int]]:
-    """Compare every image with every other, in blocks: 50,000 by 10,000 take seconds, and megabytes.
-
-    Args:
-        left: Images of the rows.
-        right: Images to look for.
-
-    Yields:
-        Row, other, and the bits in which pHash and dHash differ, for pairs within ``NEAR_PHASH`` and ``NEAR_DHASH``.
-    """
-    for start in range(0, len(left.owner), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        phash = np.bitwise_count(left.phash[block, None] ^ right.phash)
-        i, j = np.nonzero(phash <= NEAR_PHASH)
-        dhash = np.bitwise_count(left.dhash[block][i] ^ right.dhash[j])
-        for keep in np.flatnonzero(dhash <= NEAR_DHASH):
-            a, b = int(i[keep]), int(j[keep])
-            yield int(left.owner[block][a]), int(right.owner[b]), int(phash[a, b]), int(dhash[keep])
-
-
-def find_benchmark(rows: Sequence[RowPrint], items: Sequence[RowPrint]) -> list[Finding]:
+def find_benchmark(rows: Sequence[RowPrint], items: Sequence[RowPrint], second_look: SecondLook) -> list[Finding]:
     """Find the rows that a benchmark has too.
 
     Args:
         rows: Rows of a training file.
         items: Items of one benchmark.
+        second_look: Asked about images whose hashes are near.
 
     Returns:
         At most one finding for each row, in the order of the rows.
     """
-    found = [*_same_bytes(rows, items), *_same_look(rows, items), *_same_words(rows, items)]
+    found = [*_same_bytes(rows, items), *_same_look(rows, items, second_look), *_same_words(rows, items)]
     strongest: dict[int, Finding] = {}
     for finding in sorted(found, key=lambda finding: finding.order):
         strongest.setdefault(finding.row, finding)
@@ -154,14 +113,14 @@ def _same_bytes(rows: Sequence[RowPrint], items: Sequence[RowPrint]) -> Iterator
                 yield Finding(number, "benchmark_image_bytes", other, words=words)
 
 
-def _same_look(rows: Sequence[RowPrint], items: Sequence[RowPrint]) -> Iterator[Finding]:
-    for number, other, phash, dhash in near_pairs(looks_of(rows), looks_of(items)):
-        words = _words(rows[number], items[other])
-        if phash <= SAME_PHASH:
-            reason = "benchmark_image_look"
-        else:
-            reason = "benchmark_image_and_words" if words >= AGREES else "similar_image"
-        yield Finding(number, reason, other, phash, dhash, words)
+def _same_look(rows: Sequence[RowPrint], items: Sequence[RowPrint], second_look: SecondLook) -> Iterator[Finding]:
+    left, right = looks_of(rows), looks_of(items)
+    near = [(i, j, bits) for i, j, bits in near_pairs(left, right) if left.sha256[i] != right.sha256[j]]
+    same = second_look({(left.sha256[i], right.sha256[j]) for i, j, _ in near})
+    for i, j, bits in near:
+        number, other = int(left.owner[i]), int(right.owner[j])
+        reason = "benchmark_image_look" if (left.sha256[i], right.sha256[j]) in same else "similar_image"
+        yield Finding(number, reason, other, bits, _words(rows[number], items[other]))
 
 
 def _same_words(rows: Sequence[RowPrint], items: Sequence[RowPrint]) -> Iterator[Finding]:
@@ -201,7 +160,7 @@ def _words(left: RowPrint, right: RowPrint) -> float:
     return jaccard(shingles(left.text), shingles(right.text))
 
 
-def find_duplicates(rows: Sequence[RowPrint], priority: Sequence[int]) -> list[Finding]:
+def find_duplicates(rows: Sequence[RowPrint], priority: Sequence[int], second_look: SecondLook) -> list[Finding]:
     """Find the rows that say again what another row says: same images, same question, same gold.
 
     Which of them is kept does not depend on the order of the rows: the one with the lowest priority number, and among
@@ -210,40 +169,66 @@ def find_duplicates(rows: Sequence[RowPrint], priority: Sequence[int]) -> list[F
     Args:
         rows: The rows of the whole mixture.
         priority: A number for each of them, the position of its file in the mixture.
+        second_look: Asked about images whose hashes are near.
 
     Returns:
         Findings ``duplicate`` and ``contradicting_gold``, in the order of the rows.
     """
+    same = second_look(_twins(rows))
+    found: list[Finding] = []
+    for members in _by_question(rows):
+        members.sort(key=lambda number: (priority[number], *_identity(rows[number]), number))
+        found += _in_group(rows, members, same)
+    return sorted(found, key=lambda finding: finding.row)
+
+
+def _by_question(rows: Sequence[RowPrint]) -> Iterator[list[int]]:
+    """Groups of rows that ask the same of as many images, where there is more than one such row."""
     groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
         groups[row.asked, len(row.images)].append(number)
-    found: list[Finding] = []
-    for members in groups.values():
-        if len(members) > 1:
-            members.sort(key=lambda number: (priority[number], *_identity(rows[number]), number))
-            found += _in_group(rows, members)
-    return sorted(found, key=lambda finding: finding.row)
+    return (members for members in groups.values() if len(members) > 1)
+
+
+def _twins(rows: Sequence[RowPrint]) -> Pairs:
+    """The pairs of images that need a second look: near, of one question, with one gold."""
+    pairs: set[tuple[str, str]] = set()
+    for members in _by_question(rows):
+        images = [rows[number].images for number in members]
+        stack = _Stack(images)
+        for place in range(1, len(members)):
+            others = [k for k in range(place) if rows[members[k]].gold == rows[members[place]].gold]
+            for other in stack.near(place, others):
+                both = zip(images[place], images[others[other]], strict=True)
+                pairs |= {(a.sha256, b.sha256) for a, b in both if a.sha256 != b.sha256}
+    return pairs
 
 
 def _identity(row: RowPrint) -> tuple[str, str, tuple[str, ...]]:
     return row.qid, row.gold, tuple(image.sha256 for image in row.images)
 
 
-def _in_group(rows: Sequence[RowPrint], members: Sequence[int]) -> Iterator[Finding]:
+def _in_group(rows: Sequence[RowPrint], members: Sequence[int], same: Pairs) -> Iterator[Finding]:
     """Go through rows of one question, best first, and compare each with those that were kept before it."""
     images = _Stack([rows[number].images for number in members])
     kept: list[int] = []
     for place, number in enumerate(members):
-        same = [members[kept[k]] for k in images.matches(place, kept)]
-        twin = next((other for other in same if rows[other].gold == rows[number].gold), None)
+        near = [members[kept[k]] for k in images.near(place, kept)]
+        with_gold = [other for other in near if rows[other].gold == rows[number].gold]
+        twin = next((other for other in with_gold if _same_images(rows[number], rows[other], same)), None)
         if twin is not None:
             yield Finding(number, "duplicate", twin, words=1.0)
             continue
         kept.append(place)
         own = [image.sha256 for image in rows[number].images]
-        rival = next((other for other in same if own and own == [i.sha256 for i in rows[other].images]), None)
+        rival = next((other for other in near if own and own == [i.sha256 for i in rows[other].images]), None)
         if rival is not None:
             yield Finding(number, "contradicting_gold", rival, words=1.0)
+
+
+def _same_images(left: RowPrint, right: RowPrint, same: Pairs) -> bool:
+    both = [(a.sha256, b.sha256) for a, b in zip(left.images, right.images, strict=True)]
+    return all(a == b or (a, b) in same or (b, a) in same for a, b in both)
 
 
 class _Stack:
@@ -251,16 +236,16 @@ class _Stack:
 
     def __init__(self, images: Iterable[Sequence[ImagePrint]]) -> None:
         rows = list(images)
-        self._phash = np.array([[image.phash for image in row] for row in rows], np.uint64)
-        self._dhash = np.array([[image.dhash for image in row] for row in rows], np.uint64)
+        self._looks = np.array([in_words([image.look for image in row]) for row in rows])
+        self._sure = np.array([in_words([image.sure for image in row]) for row in rows])
         self._look = np.array([[image.has_look for image in row] for row in rows], bool)
         numbers: dict[str, int] = {}
         self._bytes = np.array([[numbers.setdefault(image.sha256, len(numbers)) for image in row] for row in rows])
 
-    def matches(self, place: int, among: Sequence[int]) -> np.ndarray:
-        """Which of the rows ``among`` have all images of row ``place``; a row without images matches every other."""
+    def near(self, place: int, among: Sequence[int]) -> np.ndarray:
+        """Which of the rows ``among`` may have the images of row ``place``; one without images matches every other."""
         others = np.array(among, np.int64)
-        near = np.bitwise_count(self._phash[others] ^ self._phash[place]) <= SAME_PHASH
-        near &= np.bitwise_count(self._dhash[others] ^ self._dhash[place]) <= NEAR_DHASH
+        sure = self._sure[others] & self._sure[place]
+        _, near = compare(self._looks[others], self._looks[place], sure)
         near &= self._look[others] & self._look[place]
         return np.flatnonzero((near | (self._bytes[others] == self._bytes[place])).all(axis=1))

@@ -22,19 +22,51 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.convert import Outcome
 from data_prep.output import GROUP_BYTES, GroupWriter, replacing, write_text
 from data_prep.report import Entry, read_entries
-from data_prep.schema import Row, to_table
+from data_prep.review import Exhibit, Gallery, Shown
 
 _FINGERPRINT = "fingerprint.txt"
+
+
+class Sized(Protocol):
+    """A row that is kept."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its images."""
+
+
+Kept = TypeVar("Kept", bound=Sized)
+Got = TypeVar("Got", bound=Sized, covariant=True)
+
+
+class Result(Protocol[Got]):
+    """What became of a row of the input."""
+
+    @property
+    def index(self) -> int:
+        """Position in the input."""
+
+    @property
+    def row(self) -> Got | None:
+        """None where it was dropped."""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What was done to it."""
+
+    @property
+    def shown(self) -> Shown:
+        """What can be shown of it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +76,8 @@ class Part:
     parquet: Path
     report: Path
     note: Path
+    review: Path
+    """Rows to look at, of those that were dropped or changed."""
 
     @property
     def next(self) -> int:
@@ -70,6 +104,7 @@ class Parts:
         self._count = 0
         while self._part(self._count).note.is_file():
             self._count += 1
+        self.gallery = Gallery(self.review_lines())
 
     @property
     def next(self) -> int:
@@ -89,24 +124,22 @@ class Parts:
     def __iter__(self) -> Iterator[Part]:
         return map(self._part, range(self._count))
 
-    def add(self, rows: Sequence[Row], entries: Iterable[Entry], following: int) -> None:
+    def add(self, table: pa.Table, entries: Iterable[Entry], exhibits: Iterable[Exhibit], following: int) -> None:
         """Write a part.
 
         Args:
-            rows: Its rows.
+            table: Its rows, of whatever schema; all parts need the same one.
             entries: What was dropped and repaired in it.
+            exhibits: What ``gallery`` took of it.
             following: Position in the input behind it.
         """
-        self.add_table(to_table(rows), entries, following)
-
-    def add_table(self, table: pa.Table, entries: Iterable[Entry], following: int) -> None:
-        """Write a part whose rows are in a table already, of whatever schema; all parts need the same one."""
         part = self._part(self._count)
         with replacing(part.parquet) as draft:
             writer = GroupWriter(draft, table.schema)
             writer.write(table)
             writer.close()
         write_text(part.report, (entry.as_line() for entry in entries))
+        write_text(part.review, (exhibit.as_line() for exhibit in exhibits))
         write_text(part.note, [json.dumps({"next": following})])
         self._count += 1
 
@@ -121,34 +154,46 @@ class Parts:
             with part.report.open(encoding="utf-8") as lines:
                 yield from read_entries(lines)
 
+    def review_lines(self) -> Iterator[str]:
+        """What the gallery took, in the order of the input."""
+        for part in self:
+            with part.review.open(encoding="utf-8") as lines:
+                yield from lines
+
     def delete(self) -> None:
         """Delete the folder, once the result is in its place."""
         shutil.rmtree(self.folder)
 
     def _part(self, number: int) -> Part:
         stem = self.folder / f"part-{number:05d}"
-        return Part(stem.with_suffix(".parquet"), stem.with_suffix(".jsonl"), stem.with_suffix(".json"))
+        suffixes = (".parquet", ".jsonl", ".json", ".review.jsonl")
+        return Part(*(stem.with_suffix(suffix) for suffix in suffixes))
 
 
-def fill(parts: Parts, outcomes: Iterable[Outcome], part_rows: int) -> None:
+def fill(
+    parts: Parts, outcomes: Iterable[Result[Kept]], to_table: Callable[[Sequence[Kept]], pa.Table], part_rows: int
+) -> None:
     """Write outcomes as parts; a part ends after ``GROUP_BYTES`` of images or ``part_rows`` rows that were read.
 
     Args:
         parts: Where they go.
         outcomes: What became of the rows, in the order of the input, from ``parts.next`` on.
+        to_table: Puts rows into a table.
         part_rows: Most rows of the input in a part.
     """
-    rows: list[Row] = []
+    rows: list[Kept] = []
     entries: list[Entry] = []
+    exhibits: list[Exhibit] = []
     size = seen = 0
     for outcome in outcomes:
         entries += outcome.entries
+        exhibits += parts.gallery.take(outcome.entries, outcome.shown)
         seen += 1
         if outcome.row:
             rows.append(outcome.row)
             size += outcome.row.size
         if size >= GROUP_BYTES or seen >= part_rows:
-            parts.add(rows, entries, outcome.index + 1)
-            rows, entries, size, seen = [], [], 0, 0
+            parts.add(to_table(rows), entries, exhibits, outcome.index + 1)
+            rows, entries, exhibits, size, seen = [], [], [], 0, 0
     if seen:
-        parts.add(rows, entries, outcome.index + 1)
+        parts.add(to_table(rows), entries, exhibits, outcome.index + 1)

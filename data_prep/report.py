@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Every row that was dropped or repaired, with its reason, as JSON lines beside the output."""
+"""Every row that was dropped, repaired or is worth a look, with its reason, as JSON lines beside the output."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 DROPS: dict[str, str] = {
+    "record_unreadable": "the record is not what its dataset promises: a field is missing or of another type",
     "question_empty": "there is no question",
     "image_missing": "an image the row names is not in the input",
     "image_broken": "an image cannot be opened and decoded to its end",
@@ -50,13 +51,22 @@ REPAIRS: dict[str, str] = {
     "placeholder_added": "the question had fewer <image> than the row has images; they were put before it",
     "tag_in_question": "<image>, <video>, <audio> or a special token inside the question is spelled [image] and so on",
     "unreadable_characters_removed": "U+FFFD was taken out of the question",
+    "image_rewritten": "the model would have seen it otherwise: 16-bit or floating-point, turned by EXIF, transparent",
     "gold_prefix_removed": "'Final Answer:' before the gold was taken off",
+    "gold_characters_restored": "signs that a wrong decoding had spoilt were put right in the gold: 118掳 became 118°",
     "gold_became_letter": "the gold was an option's text or a labelled letter; the letter replaces it",
     "precise_value_ignored": "the dataset's unrounded value contradicts its gold and was left out",
 }
 """Reasons for changing one."""
 
-REASONS = DROPS | REPAIRS
+LISTED: dict[str, str] = {
+    "may_be_ratio_as_time": "the gold may be a ratio that a spreadsheet turned into a time of day, or a quotient",
+    "gold_only_verbatim": "the verifier takes neither the number nor the formula in the gold, only all of it",
+}
+"""Reasons for a person to look at a row, which is kept as it is."""
+
+REASONS = DROPS | REPAIRS | LISTED
+ACTIONS = ("dropped", "repaired", "listed")
 LONGEST_DETAIL = 200
 
 
@@ -65,7 +75,7 @@ class Entry:
     """One thing that was done to one row."""
 
     action: str
-    """``dropped`` or ``repaired``."""
+    """One of ``ACTIONS``."""
     reason: str
     """A key of ``REASONS``, or one that another step of the preparation defines."""
     qid: str
@@ -75,8 +85,8 @@ class Entry:
     """What was found, in a few words."""
 
     def __post_init__(self) -> None:
-        if self.action not in ("dropped", "repaired"):
-            raise ValueError(f"action={self.action!r}: must be dropped or repaired.")
+        if self.action not in ACTIONS:
+            raise ValueError(f"action={self.action!r}: must be one of {', '.join(ACTIONS)}.")
 
     def as_line(self) -> str:
         """The entry as a line of JSON."""
@@ -93,12 +103,17 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True)
-class Repair:
-    """Something that was changed in a row."""
+class Remark:
+    """Something to tell of a row that is kept."""
 
     reason: str
-    """A key of ``REPAIRS``."""
+    """A key of ``REPAIRS`` or ``LISTED``, or one that another step of the preparation defines."""
     detail: str = ""
+
+    def entry(self, qid: str, index: int) -> Entry:
+        """As a line of the report."""
+        action = "listed" if self.reason in LISTED else "repaired"
+        return Entry(action, self.reason, qid, index, self.detail[:LONGEST_DETAIL])
 
 
 class Tally:

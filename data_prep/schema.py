@@ -73,7 +73,7 @@ class Row:
     """A row of a training file. It refuses what verl or the verifier would stop at later."""
 
     data_source: str
-    """As the verifier knows it: ``virl39k``, ``geometry3k``, ``chartqa``."""
+    """As the verifier knows it: ``virl39k``, ``geometry3k``, ``chartqa``, or a kind of answer: ``maths/mybook``."""
     prompt: str
     """The user's message, with ``<image>`` once for each image and the instruction at its end."""
     images: tuple[bytes, ...] = field(repr=False)

@@ -16,9 +16,7 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import hashlib
-import io
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,13 +25,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
-from data_prep.command import supervise
+from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
-from data_prep.images import CANNOT_DECODE
 from data_prep.lengths import PromptMeter
 from data_prep.output import write_text
+from data_prep.review import Exhibit, read_exhibits, review_path, thumbnail
 from data_prep.schema import IMAGE
 from data_prep.viewer_page import Card, page
 from recipe.care.errors import CareConfigError
@@ -43,6 +40,8 @@ DESCRIPTION = """\
 Write one HTML page with random rows of each data source: the images, the prompt as the model sees it, the gold, the
 rule by which the verifier judges the gold as an answer to itself, and what else is known of the row. The page needs no
 other file and no network. RL files and SFT files are shown alike; verl's own files too, if their images are embedded.
+Behind them come, from the .review.jsonl beside each file, rows that were dropped, changed or suspected, each with the
+row or benchmark item it was taken for, side by side. Filter by reason, source and answer type.
 """
 EXAMPLES = """\
 examples:
@@ -52,8 +51,6 @@ examples:
   # another sample, of two files
   python -m data_prep.viewer data/chartqa_train_human.parquet data/virl39k_train.parquet --seed 2 --output sheet.html
 """
-_LONGEST_SIDE = 420
-_QUALITY = 82
 _NEEDED = ("data_source", "images", "extra_info")
 
 
@@ -83,13 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seed", type=int, default=0, metavar="N", help="another seed, other rows (0)")
     add("--model", help="hub id or folder: show prompts with its chat template")
     options = parser.parse_args(arguments)
-    return supervise(lambda: _run(options))
+    return supervise(lambda: _run(options), "the same command starts again")
 
 
 def _run(options: argparse.Namespace) -> str:
     output = Path(options.output).expanduser()
-    if options.rows < 1:
-        raise InputError(f"--rows {options.rows}: must be at least 1")
+    check_numbers(options)
     if output.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"--output {output}: must be an .html file")
     meter = PromptMeter(options.model) if options.model else None
@@ -97,9 +93,23 @@ def _run(options: argparse.Namespace) -> str:
     picks, totals = choose(paths, options.rows, options.seed)
     cards = sorted(show(picks, meter), key=lambda card: card.data_source)
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(output, page(cards, totals, [path.name for path in paths], _name_of(options.model or "")))
+    exhibits = [exhibit for path in paths for exhibit in _exhibits(path)]
+    write_text(output, page(cards, exhibits, totals, [path.name for path in paths], _name_of(options.model or "")))
     shown = ", ".join(f"{total:,} {source}" for source, total in sorted(totals.items()))
+    shown += f", {len(exhibits)} rows that were dropped, changed or suspected" if exhibits else ""
     return f"{len(cards)} rows of {shown}: {output} ({output.stat().st_size / 2**20:.1f} MiB)"
+
+
+def _exhibits(parquet: Path) -> list[Exhibit]:
+    """What the file's command has put aside to be looked at."""
+    path = review_path(parquet)
+    if not path.is_file():
+        return []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return list(read_exhibits(lines))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({error}); delete it, or make {parquet.name} again") from error
 
 
 def _name_of(model: str) -> str:
@@ -199,21 +209,6 @@ def _verdict(data_source: str, gold: str, extra: Mapping[str, object]) -> tuple[
 def _tells(value: object) -> bool:
     """Whether a value says anything: the schema writes -1 and the empty string for what is unknown."""
     return value not in (None, "", -1.0)
-
-
-def thumbnail(content: bytes | None) -> str:
-    """A small JPEG of an image, on white, as a data URI; empty if it cannot be decoded."""
-    try:
-        with Image.open(io.BytesIO(content or b"")) as image:
-            image.draft("RGB", (2 * _LONGEST_SIDE, 2 * _LONGEST_SIDE))
-            layer = image.convert("RGBA")
-    except (*CANNOT_DECODE, Image.DecompressionBombError):
-        return ""
-    layer.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    white = Image.new("RGBA", layer.size, "white")
-    buffer = io.BytesIO()
-    Image.alpha_composite(white, layer).convert("RGB").save(buffer, "JPEG", quality=_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 if __name__ == "__main__":

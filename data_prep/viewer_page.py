@@ -21,6 +21,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from data_prep.review import Exhibit
+from data_prep.schema import IMAGE
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SPECIAL = re.compile(r"&lt;\|[\w ]{1,40}\|&gt;|&lt;/?(?:think|answer)&gt;")
 
@@ -63,7 +66,13 @@ main { display: grid; grid-template-columns: repeat(auto-fill, minmax(430px, 1fr
 article { background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 14px; min-width: 0;
   display: flex; flex-direction: column; gap: 10px; }
 article.bad { border: 2px solid #c0362c; }
-article[hidden] { display: none; }
+section { background: #fff; border: 1px solid #d9a441; border-radius: 8px; padding: 14px; min-width: 0;
+  display: flex; flex-direction: column; gap: 10px; }
+section.pair { grid-column: span 2; }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(0, 1fr)); gap: 14px; }
+.sides > div { display: flex; flex-direction: column; gap: 8px; min-width: 0; }
+select { font: inherit; padding: 3px 8px; margin: 0 6px 4px 0; border: 1px solid var(--line); border-radius: 14px; }
+article[hidden], section[hidden] { display: none; }
 .top { display: flex; justify-content: space-between; gap: 12px; font-size: 12px; color: var(--soft); }
 .top b { color: var(--ink); }
 .top span { overflow-wrap: anywhere; text-align: right; }
@@ -84,22 +93,31 @@ footer { color: var(--soft); padding: 0 24px 24px; font-size: 12px; }
 """
 
 _SCRIPT = """
-const buttons = document.querySelectorAll("button");
+const buttons = document.querySelectorAll("button"), selects = [...document.querySelectorAll("select")];
+function filter() {
+  const button = document.querySelector("button.on"), wanted = button.dataset.source, bad = "bad" in button.dataset;
+  document.querySelectorAll("article, section").forEach(card => {
+    const others = selects.some(select => select.value && card.dataset[select.dataset.by] !== select.value);
+    const source = bad ? !card.classList.contains("bad") : Boolean(wanted) && card.dataset.source !== wanted;
+    card.hidden = others || source;
+  });
+}
 buttons.forEach(button => button.onclick = () => {
   buttons.forEach(other => other.classList.toggle("on", other === button));
-  const wanted = button.dataset.source, bad = "bad" in button.dataset;
-  document.querySelectorAll("article").forEach(card => {
-    card.hidden = bad ? !card.classList.contains("bad") : Boolean(wanted) && card.dataset.source !== wanted;
-  });
+  filter();
 });
+selects.forEach(select => select.onchange = filter);
 """
 
 
-def page(cards: Sequence[Card], totals: Mapping[str, int], files: Sequence[str], model: str) -> Iterator[str]:
+def page(
+    cards: Sequence[Card], exhibits: Sequence[Exhibit], totals: Mapping[str, int], files: Sequence[str], model: str
+) -> Iterator[str]:
     """Write the page.
 
     Args:
         cards: The rows.
+        exhibits: Rows that were dropped, changed or suspected.
         totals: How many rows the files have of each data source.
         files: Names of the files.
         model: Whose chat template was applied; empty for none.
@@ -119,16 +137,20 @@ def page(cards: Sequence[Card], totals: Mapping[str, int], files: Sequence[str],
         yield f'<button data-source="{escape(source)}">{escape(text)}</button>'
     if rejected:
         yield f'<button data-bad="">gold not accepted {rejected}</button>'
+    yield from _filters(cards, exhibits)
     yield "</header>\n<main>\n"
     for card in cards:
         yield from _article(card)
+    for exhibit in exhibits:
+        yield from _section(exhibit)
     yield "</main>\n<footer>Made by python -m data_prep.viewer. Images are small copies.</footer>"
     yield f"<script>{_SCRIPT}</script></body></html>\n"
 
 
 def _article(card: Card) -> Iterator[str]:
     state = "" if card.accepted else ' class="bad"'
-    yield f'<article data-source="{escape(card.data_source)}"{state}>'
+    facts = _data("", card.facts.get("source", ""), card.facts.get("answer_type", ""))
+    yield f'<article data-source="{escape(card.data_source)}"{facts}{state}>'
     yield f'<div class="top"><b>{escape(card.data_source)}</b><span>{escape(card.qid)}</span></div>'
     pictures = [f'<img alt="" src="{image}">' if image else _NO_PICTURE for image in card.images]
     yield f'<div class="images">{"".join(pictures) or _NO_IMAGE}</div>'
@@ -151,6 +173,47 @@ def _article(card: Card) -> Iterator[str]:
     yield "</dl></article>\n"
 
 
+def _filters(cards: Sequence[Card], exhibits: Sequence[Exhibit]) -> Iterator[str]:
+    """A choice for each of reason, source and answer type, with the number of rows."""
+    reasons = Counter(f"{exhibit.action}: {exhibit.reason}" for exhibit in exhibits)
+    sources = Counter(card.facts.get("source", "") for card in cards) + Counter(e.source for e in exhibits)
+    types = Counter(card.facts.get("answer_type", "") for card in cards) + Counter(e.answer_type for e in exhibits)
+    kept = {"kept": len(cards)} if exhibits else {}
+    for name, every, counts in (
+        ("reason", "kept and not", kept | dict(sorted(reasons.items()))),
+        ("origin", "all sources", dict(sorted(sources.items()))),
+        ("kind", "all answer types", dict(sorted(types.items()))),
+    ):
+        known = {value: count for value, count in counts.items() if value}
+        options = [
+            f'<option value="{escape(value)}">{escape(value)} {count}</option>' for value, count in known.items()
+        ]
+        if len(options) > 1:
+            yield f'<select data-by="{name}"><option value="">{every}</option>{"".join(options)}</select>'
+
+
+def _data(reason: str, source: str, answer_type: str) -> str:
+    """What the filters go by."""
+    values = {"reason": reason or "kept", "origin": source, "kind": answer_type}
+    return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
+
+
+def _section(exhibit: Exhibit) -> Iterator[str]:
+    """A row that was dropped, changed or suspected, beside what it was taken for."""
+    reason = f"{exhibit.action}: {exhibit.reason}"
+    facts = _data(reason, exhibit.source, exhibit.answer_type)
+    wide = ' class="pair"' if len(exhibit.sides) > 1 else ""
+    yield f'<section data-source="{escape(exhibit.data_source)}"{facts}{wide}>'
+    yield f'<div class="top"><b>{escape(reason)}</b><span>{escape(exhibit.data_source)}</span></div>'
+    yield '<div class="sides">'
+    for side in exhibit.sides:
+        pictures = [f'<img alt="" src="{image}">' if image else _NO_PICTURE for image in side.images]
+        yield f'<div><b>{escape(side.title)}</b><div class="images">{"".join(pictures) or _NO_IMAGE}</div>'
+        yield f"<pre>{escape(side.question.replace(IMAGE, _IMAGE_ABOVE))}</pre><dl><dt>gold</dt><dd>{escape(side.gold)}</dd></dl></div>"
+    yield f"</div><dl><dt>why</dt><dd>{escape(exhibit.detail)}</dd></dl></section>\n"
+
+
+_IMAGE_ABOVE = "[image] "
 _NO_PICTURE = '<span class="none">cannot be decoded</span>'
 _NO_IMAGE = '<span class="none">no image</span>'
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from data_prep.command import execute, make_job, make_parser
 from data_prep.convert import Rules
+from data_prep.errors import InputError
 from data_prep.gold import virl_gold
 from data_prep.job import Job
 from data_prep.lengths import PromptMeter
@@ -60,14 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--text-only", choices=["keep", "drop"], default="keep", help="rows without an image (keep)")
     parser.add_argument("--exclude-source", action="append", default=[], metavar="NAME", help="leave a source out")
     options = parser.parse_args(arguments)
-    return execute(lambda: _job(options))
+    return execute(options, _job)
 
 
 def _job(options: argparse.Namespace) -> Job:
     reader = open_virl(locate(options.input, HUB_PATTERNS), Path(options.images) if options.images else None)
 
+    excluded = frozenset(options.exclude_source)
+    unknown = sorted(excluded - set(reader.sources())) if excluded else []
+    if unknown:
+        known = ", ".join(filter(None, reader.sources())) or "none"
+        raise InputError(f"--exclude-source {unknown[0]}: no row comes from there; the sources are {known}")
+
     def rules(meter: PromptMeter | None, longest: int) -> Rules:
-        excluded = frozenset(options.exclude_source)
         return Rules("virl39k", options.split, virl_gold, meter, longest, options.text_only == "drop", excluded)
 
     return make_job(options, "virl39k_train", reader, rules, LICENCE)

@@ -25,11 +25,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data_prep import cold
-from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRow, ColdRules, convert, to_sft_table
-from data_prep.command import supervise
+from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRules, convert, to_sft_table
+from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
 from data_prep.job import ROOM, ordered_map
 from data_prep.lengths import PromptMeter
@@ -43,13 +41,16 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import GROUP_BYTES, alone, require_space, sha256_of, write_text, writing_groups
-from data_prep.parts import Parts
+from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
+from data_prep.parts import Parts, fill
+from data_prep.progress import Progress
 from data_prep.prompts import INSTRUCTION
-from data_prep.report import REASONS, Entry, Tally
+from data_prep.report import REASONS, Tally
+from data_prep.review import review_path
 from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of, size_of
-from data_prep.sources.vision_r1 import ImagePool, json_files, read_conversations
+from data_prep.sources.locate import locate
+from data_prep.sources.vision_r1 import JSON_PATTERNS, ImagePool, image_archives, json_files, read_conversations
 
 LICENCE = Licence(
     "CC-BY-NC-SA-4.0",
@@ -70,12 +71,13 @@ It contains ChartQA, AI2D and GeoQA images: run data_prep.mix with --benchmark o
 EXAMPLES = """\
 examples:
   python -m data_prep.vision_r1_cold --output data --model Qwen/Qwen2.5-VL-7B-Instruct --max-length 4096 \\
-      --input ~/Vision-R1-cold --images ~/llava_cot_images ~/mulberry_images.tar
+      --input Osilly/Vision-R1-cold --images ~/llava_cot_images HuanjinYao/Mulberry-SFT
 
   # one of the two files, lengths in characters, the first thousand rows
   python -m data_prep.vision_r1_cold --output data --limit 1000 \\
       --input ~/Vision-R1-cold/vision_r1_llava_cot_full.json --images ~/image.zip
 """
+HUB_ID = "Osilly/Vision-R1-cold"
 MAX_LENGTH = 4096
 MAX_CHARACTERS = 16_000
 PART_ROWS = 1000
@@ -96,13 +98,6 @@ class ColdJob:
     workers: int
     resume: bool
 
-    def __post_init__(self) -> None:
-        numbers = {"--limit": self.limit, "--part-rows": self.part_rows, "--workers": self.workers}
-        numbers |= {"--max-length": self.rules.max_length, "--max-characters": self.rules.max_characters}
-        for name, value in numbers.items():
-            if value is not None and value < 1:
-                raise InputError(f"{name} {value}: must be at least 1")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
@@ -113,8 +108,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--input", nargs="+", action="extend", required=True, metavar="PATH", help="the JSON files, or their folder")
-    text = "folders, zips or tars with the images"
+    add(
+        "--input",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help=f"the JSON files, their folder, or {HUB_ID}",
+    )
+    text = "folders, zips or tars with the images, or hub ids of datasets that are zips or tars"
     add("--images", nargs="+", action="extend", required=True, metavar="PATH", help=text)
     add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
     add("--model", help="hub id or folder: measure rows with its processor, images included")
@@ -167,37 +169,19 @@ def _run(job: ColdJob, fingerprint: str) -> str:
         require_space(job.parquet.parent, int(ROOM * sum(map(size_of, job.images))) - parts.size)
     if parts.next:
         print(f"going on behind row {parts.next:,} of an interrupted run")
-    _fill(parts, _outcomes(job, parts.next), job.part_rows)
+    fill(parts, _outcomes(job, parts.next), to_sft_table, job.part_rows)
     return _finish(job, parts, fingerprint)
 
 
 def _outcomes(job: ColdJob, start: int) -> Iterator[ColdOutcome]:
-    """Convert the rows from ``start`` on; the progress bar counts the JSON files' characters."""
+    """Convert the rows from ``start`` on; progress is that in the JSON files' characters."""
     rows = itertools.takewhile(
         lambda row: job.limit is None or row.index < job.limit, read_conversations(job.files, start)
     )
-    with tqdm(total=sum(map(size_of, job.files)), unit="B", unit_scale=True, smoothing=0.05, disable=None) as bar:
+    with Progress(sum(map(size_of, job.files)), "bytes") as progress:
         for outcome in ordered_map(functools.partial(convert, rules=job.rules), rows, job.workers):
             yield outcome
-            bar.update(outcome.read - bar.n)
-
-
-def _fill(parts: Parts, outcomes: Iterator[ColdOutcome], part_rows: int) -> None:
-    """Write outcomes as parts; a part ends after ``GROUP_BYTES`` of images or ``part_rows`` rows that were read."""
-    rows: list[ColdRow] = []
-    entries: list[Entry] = []
-    size = seen = 0
-    for outcome in outcomes:
-        entries += outcome.entries
-        seen += 1
-        if outcome.row:
-            rows.append(outcome.row)
-            size += len(outcome.row.image.content)
-        if size >= GROUP_BYTES or seen >= part_rows:
-            parts.add_table(to_sft_table(rows), entries, outcome.index + 1)
-            rows, entries, size, seen = [], [], 0, 0
-    if seen:
-        parts.add_table(to_sft_table(rows), entries, outcome.index + 1)
+            progress.to(outcome.read)
 
 
 def _finish(job: ColdJob, parts: Parts, fingerprint: str) -> str:
@@ -212,6 +196,7 @@ def _finish(job: ColdJob, parts: Parts, fingerprint: str) -> str:
     with writing_groups(job.parquet, SFT_SCHEMA) as writer:
         parts.copy_to(writer)
     write_text(report_path(job.parquet), (entry.as_line() for entry in parts.entries()))
+    write_text(review_path(job.parquet), parts.review_lines())
     Manifest(
         parquet=job.parquet.name,
         sha256=sha256_of(job.parquet),
@@ -245,14 +230,15 @@ def _summary(job: ColdJob, tally: Tally, rows: int, read: int) -> str:
 
 
 def _job(options: argparse.Namespace) -> ColdJob:
+    check_numbers(options)
     if options.max_length is not None and not options.model:
         raise InputError("--max-length needs --model, whose processor measures the rows; else give --max-characters")
     if options.max_characters is not None and options.model:
         raise InputError("--max-characters is for runs without --model; give --max-length")
     longest = MAX_LENGTH if options.max_length is None else options.max_length
     characters = MAX_CHARACTERS if options.max_characters is None else options.max_characters
-    files = json_files([Path(path).expanduser() for path in options.input])
-    images = tuple(Path(path).expanduser() for path in options.images)
+    files = json_files([locate(given, JSON_PATTERNS) for given in options.input])
+    images = tuple(archive for given in options.images for archive in image_archives(given))
     pool = ImagePool(images)
     meter = PromptMeter(options.model) if options.model else None
     chosen: dict[str, object] = {"limit": options.limit, "part_rows": options.part_rows}

@@ -29,7 +29,7 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from data_prep.report import DROPS, REPAIRS
+from data_prep.report import DROPS, LISTED, REPAIRS
 from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
 from recipe.care.presets import PRESETS, flat
@@ -150,6 +150,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "region_metrics": lambda: _glossary(REGION_METRICS),
     "drops": lambda: _reasons(DROPS),
     "repairs": lambda: _reasons(REPAIRS),
+    "listed": lambda: _reasons(LISTED),
     "step": lambda: _glossary(STEP_METRICS),
     "memory": lambda: memory_table(Settings()),
 }

@@ -15,17 +15,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
-from data_prep.examples import Example, Reader, SourceImage
+from data_prep.examples import Example, Reader, SourceImage, unreadable
 from data_prep.schema import IMAGE
 from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
 from data_prep.sources.locate import shards
+from data_prep.sources.strict_json import parse
 from data_prep.sources.tables import Columns, Table, images_in, text_in, texts_in
 
 SPLITS = ("train", "val", "test")
@@ -55,19 +55,23 @@ class HubReader:
     def read(self, start: int) -> Iterator[Example]:
         """Read the rows of the wanted halves from ``start`` on."""
         for index, record in self._table.records(start):
-            number = record["human_or_machine"]
+            number, qid = record["human_or_machine"], f"chartqa-{self._split}-{index}"
             if number not in (0, 1):
-                raise InputError(f"{self.files[0].name}: human_or_machine is {number} in row {index}, not 0 or 1")
+                yield unreadable(index, qid, f"human_or_machine is {number}, not 0 or 1")
+                continue
             half = HALVES[number == 1]
             if half in self._halves:
                 yield Example(
                     index=index,
-                    qid=f"chartqa-{self._split}-{index}",
+                    qid=qid,
                     question=IMAGE + text_in(record, "query"),
                     answers=texts_in(record, "label"),
                     images=images_in(record, "image"),
                     source=half,
                 )
+
+
+_KEYS = ("imgname", "label", "query")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class _Question:
     picture: str
     query: str
     labels: tuple[str, ...]
+    defect: str = ""
+    """Why it cannot be read."""
 
     @classmethod
     def read_all(cls, content: bytes) -> list[_Question]:
@@ -85,15 +91,23 @@ class _Question:
         Raises:
             ValueError: It is no JSON, or none of ChartQA.
         """
-        entries = json.loads(content)
-        keys = {"imgname", "query", "label"}
-        if not isinstance(entries, list) or not all(isinstance(e, dict) and keys <= e.keys() for e in entries):
-            raise ValueError(f"no list of objects with {', '.join(sorted(keys))}")
-        return [cls(writable(e["imgname"]), writable(e["query"]), _labels(e["label"])) for e in entries]
+        entries = parse(content)
+        questions = [cls._read(entry) for entry in entries] if isinstance(entries, list) else []
+        if not isinstance(entries, list) or (questions and all(question.defect for question in questions)):
+            raise ValueError(f"no list of objects with {', '.join(_KEYS)}")
+        return questions
 
-
-def _labels(value: object) -> tuple[str, ...]:
-    return tuple(map(writable, value)) if isinstance(value, list) else (writable(value),)
+    @classmethod
+    def _read(cls, entry: object) -> _Question:
+        if not isinstance(entry, dict):
+            return cls("", "", (), f"{writable(entry)[:40]} is no object")
+        labels = entry.get("label")
+        labels = labels if isinstance(labels, list) else [labels]
+        wrong = [key for key in ("imgname", "query") if not isinstance(entry.get(key), str)]
+        wrong += [] if all(isinstance(label, str | int | float) for label in labels) else ["label"]
+        if wrong:
+            return cls("", "", (), f"without a proper {', '.join(wrong)}")
+        return cls(writable(entry["imgname"]), writable(entry["query"]), tuple(map(writable, labels)))
 
 
 class OriginalReader:
@@ -122,9 +136,12 @@ class OriginalReader:
                 index += 1
 
     def _example(self, index: int, name: str, folder: str, question: _Question) -> Example:
+        qid = f"chartqa-{self._split}-{name}"
+        if question.defect:
+            return unreadable(index, qid, question.defect)
         return Example(
             index=index,
-            qid=f"chartqa-{self._split}-{name}",
+            qid=qid,
             question=IMAGE + question.query,
             answers=question.labels,
             images=(SourceImage(question.picture, self._files.read(f"{folder}png/{question.picture}")),),

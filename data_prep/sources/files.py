@@ -11,13 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Files by name, from a folder or out of a zip that nobody has to unpack."""
+"""Files by name, from a folder or out of a zip or tar that nobody has to unpack."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import lzma
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data_prep.errors import InputError
+from data_prep.sources.tar import TarFiles
 
 WHOLE = 64 * 2**20
 """Files up to this size are hashed completely."""
@@ -35,6 +37,10 @@ _CANNOT_UNPACK = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, Runt
 does not know."""
 _NOT_THE_DISK = (None, errno.EINVAL)
 """Numbers of the system's errors that a damaged member raises: bz2 gives none, a place before the file is invalid."""
+
+
+_NO_SUCH_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ, errno.ENOENT)
+_NOT_OURS_TO_READ = (errno.EACCES, errno.EPERM, errno.EISDIR)
 
 
 class Files(Protocol):
@@ -63,9 +69,18 @@ class FolderFiles:
         return sorted(file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file())
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file, unless the name leads out of the folder."""
-        file = (self._root / name).resolve()
-        return file.read_bytes() if file.is_relative_to(self._root) and file.is_file() else None
+        """The content of a file, unless the name leads out of the folder; ``b""`` where it cannot be read."""
+        try:
+            file = (self._root / name).resolve()
+            return file.read_bytes() if file.is_relative_to(self._root) and file.is_file() else None
+        except (ValueError, RuntimeError):  # a NUL in the name, a symbolic link to itself
+            return None
+        except OSError as error:
+            if error.errno in _NO_SUCH_NAME:
+                return None
+            if error.errno in _NOT_OURS_TO_READ:
+                return b""  # one file costs one row, which the check of its image drops
+            raise
 
 
 class ZipFiles:
@@ -84,7 +99,7 @@ class ZipFiles:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError) as error:
-            raise InputError(f"{path}: no complete zip file ({error}); download it again") from error
+            raise InputError(f"{path}: no complete zip file ({error}){_instead(path)}") from error
         self._names = frozenset(self._zip.namelist())
 
     def names(self) -> list[str]:
@@ -105,9 +120,30 @@ class ZipFiles:
             return b""
 
 
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z",
+           b"Rar!": "rar"}  # fmt: skip
+
+
+def _instead(path: Path) -> str:
+    """What a file is that is no zip, and what to do about it."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    kind = next((name for magic, name in _PACKED.items() if head.startswith(magic)), "")
+    if kind:
+        return f": it is packed with {kind}; unpack it and give the folder"
+    return "; download it again" if head.startswith(b"PK") or path.suffix == ".zip" else ": it is none; give the zip"
+
+
 def open_files(path: Path) -> Files:
-    """Open a folder or a zip."""
-    return FolderFiles(path) if path.is_dir() else ZipFiles(path)
+    """Open a folder, a zip or a tar, whatever its name is.
+
+    Raises:
+        InputError: It is something else, or incomplete.
+    """
+    if path.is_dir():
+        return FolderFiles(path)
+    is_tar = path.suffix == ".tar" or (not zipfile.is_zipfile(path) and tarfile.is_tarfile(path))
+    return TarFiles(path) if is_tar else ZipFiles(path)
 
 
 def digest_of(paths: Sequence[Path]) -> str:

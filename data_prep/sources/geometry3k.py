@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -23,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
-from data_prep.examples import Example, Reader, SourceImage
+from data_prep.examples import Example, Reader, SourceImage, unreadable
 from data_prep.schema import IMAGE
 from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
 from data_prep.sources.locate import shards
+from data_prep.sources.strict_json import parse
 from data_prep.sources.tables import Columns, Table, images_in, text_in, texts_in
 
 SPLITS = ("train", "validation", "test")
@@ -58,13 +58,15 @@ class _Problem:
         Raises:
             ValueError: It is no JSON, or none of Geometry3K.
         """
-        data = json.loads(content)
+        data = parse(content)
+        if not isinstance(data, dict):
+            raise ValueError("no object")
         kinds = {"annotat_text": str, "choices": list, "answer": str, "precise_value": list}
         wrong = [key for key, kind in kinds.items() if not isinstance(data.get(key), kind)]
         if wrong:
             raise ValueError(f"without a proper {', '.join(wrong)}")
         choices, values = tuple(map(writable, data["choices"])), data["precise_value"]
-        are_numbers = len(values) == len(choices) and all(isinstance(value, int | float) for value in values)
+        are_numbers = len(values) == len(choices) and all(map(_is_number, values))
         goals = data.get("problem_type_goal")
         return cls(
             text=writable(data["annotat_text"]),
@@ -79,6 +81,11 @@ class _Problem:
         """The right choice; empty where the letter stands for none."""
         position = string.ascii_uppercase.find(self.letter) if len(self.letter) == 1 else -1
         return self.choices[position : position + 1] if position >= 0 else ()
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value of a JSON file is a number, and one that a float can hold."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**1000)
 
 
 class HubReader:
@@ -128,11 +135,16 @@ class OriginalReader:
     def read(self, start: int) -> Iterator[Example]:
         """Read the problems from ``start`` on."""
         for index, name in enumerate(self._names[start:], start=start):
-            problem = self._problem(name)
+            qid = f"geometry3k-{name.split('/')[-2]}"
+            try:
+                problem = _Problem.read(self._files.read(name) or b"")
+            except ValueError as error:
+                yield unreadable(index, qid, f"{name} cannot be used ({error})")
+                continue
             picture = name.replace("data.json", "img_diagram.png")
             yield Example(
                 index=index,
-                qid=f"geometry3k-{name.split('/')[-2]}",
+                qid=qid,
                 question=IMAGE + problem.text,
                 answers=problem.answers,
                 images=(SourceImage(picture, self._files.read(picture)),),
@@ -142,12 +154,6 @@ class OriginalReader:
                 right_choice=problem.letter,
                 precise_values=problem.precise_values,
             )
-
-    def _problem(self, name: str) -> _Problem:
-        try:
-            return _Problem.read(self._files.read(name) or b"")
-        except ValueError as error:
-            raise InputError(f"{self._files.path}: {name} cannot be used ({error}); download it again") from error
 
 
 def _problems(files: Files, split: str) -> list[str]:

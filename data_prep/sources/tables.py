@@ -92,6 +92,12 @@ class Table:
         """Rows of all files."""
         return sum(self._sizes)
 
+    def column(self, name: str) -> Iterator[Record]:
+        """Read a single column; an absent one has no records."""
+        for path, columns in zip(self.files, self._columns, strict=True):
+            if name in columns:
+                yield from (record for _, record in _read(path, [name], 0, 0))
+
     def records(self, start: int) -> Iterator[tuple[int, Record]]:
         """Read rows with their positions, from ``start`` on; row groups before it are not opened."""
         position = 0
@@ -132,12 +138,34 @@ def _read(path: Path, columns: list[str], position: int, start: int) -> Iterator
                 groups.append(group)
         try:
             for batch in file.iter_batches(BATCH, row_groups=groups, columns=columns, use_threads=False):
-                for record in batch.to_pylist():
+                for record in _records_of(batch):
                     if position >= start:
                         yield position, record
                     position += 1
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"{path}: damaged at row {position}; download it again ({_one_line(error)})") from error
+
+
+def _records_of(batch: pa.RecordBatch) -> list[Record]:
+    """The rows of a batch; what is not UTF-8 in a text column, which some writers do not check, is a lost character."""
+    try:
+        return batch.to_pylist()
+    except UnicodeDecodeError:
+        bare = pa.table([_as_bytes(column) for column in batch.columns], names=batch.schema.names)
+        return [{name: _decoded(value) for name, value in record.items()} for record in bare.to_pylist()]
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    """A text column, or one of lists of texts, as bytes; others as they are."""
+    if _is_text(column.type):
+        return column.cast(pa.large_binary())
+    return column.cast(pa.list_(pa.large_binary())) if _is_list(column.type, _is_text) else column
+
+
+def _decoded(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return [_decoded(item) if isinstance(item, bytes) else item for item in value] if isinstance(value, list) else value
 
 
 def text_in(record: Record, key: str) -> str:

@@ -21,6 +21,8 @@ from pathlib import Path
 
 from data_prep.errors import InputError
 
+_END = bytes(2 * tarfile.BLOCKSIZE)
+
 
 class TarFiles:
     """The members of an uncompressed tar: one reading finds where each begins, and then any can be read."""
@@ -35,6 +37,7 @@ class TarFiles:
             InputError: It is no complete, uncompressed tar.
         """
         self.path = path
+        end = 0
         try:
             with tarfile.open(path, "r:") as archive:
                 self._members = {
@@ -42,14 +45,17 @@ class TarFiles:
                     for member in archive
                     if member.isfile()
                 }
-        except tarfile.TarError as error:
+                end = archive.offset
+        except (tarfile.TarError, ValueError) as error:
             raise InputError(
                 f"{path}: no complete uncompressed tar ({error}); download it again, or unpack it"
             ) from error
-        # A tar cut in its last member opens without an error.
-        last = max((offset + size for offset, size in self._members.values()), default=0)
-        if last > path.stat().st_size:
-            raise InputError(f"{path}: the tar ends too early; download it again")
+        # One that is cut or damaged opens without an error, and has the members before that place. Two blocks of zeros
+        # are the end that a whole one has.
+        with path.open("rb") as file:
+            file.seek(end)
+            if file.read(len(_END)) != _END:
+                raise InputError(f"{path}: the tar ends too early; download it again")
 
     def names(self) -> list[str]:
         """All names, sorted."""

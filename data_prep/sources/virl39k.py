@@ -21,7 +21,7 @@ from pathlib import Path
 from data_prep.errors import InputError
 from data_prep.examples import Example, SourceImage
 from data_prep.schema import UNKNOWN
-from data_prep.sources.files import Files, FolderFiles, ZipFiles
+from data_prep.sources.files import Files, FolderFiles, ZipFiles, open_files
 from data_prep.sources.tables import Columns, Table, number_in, text_in, texts_in
 
 PARQUET = "39Krelease.parquet"
@@ -52,6 +52,10 @@ class VirlReader:
     def total(self) -> int:
         """Rows of the parquet file."""
         return self._table.total
+
+    def sources(self) -> list[str]:
+        """Where the rows come from; no image is read."""
+        return sorted({text_in(record, "source") for record in self._table.column("source")})
 
     def read(self, start: int) -> Iterator[Example]:
         """Read the rows from ``start`` on."""
@@ -104,7 +108,7 @@ def open_virl(path: Path, images: Path | None) -> VirlReader:
 
 def _given_images(path: Path) -> Files:
     if path.is_file():
-        return ZipFiles(path)
+        return open_files(path)
     folder = path if (path / "images").is_dir() else path.parent
     if not path.is_dir() or not (folder / "images").is_dir():
         raise InputError(f"--images {path}: must be {ZIP}, the folder images/, or the folder that holds it")

@@ -25,13 +25,16 @@ from pathlib import Path
 from data_prep.errors import InputError
 from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
-from data_prep.sources.tar import TarFiles
+from data_prep.sources.locate import locate
 
 ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+JSON_PATTERNS = ("vision_r1_*.json",)
+IMAGE_PATTERNS = ("*.zip", "*.zip.*", "*.tar")
 WRAPPERS = ("llava_cot_images", "mulberry_images")
 """Folders that the two image archives unpack to; some releases of the paths name them and some do not."""
 _CHUNK = 2**20
 _LONGEST_RECORD = 64 * 2**20
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _BETWEEN = re.compile(r"[,\s]*")
 
 
@@ -58,6 +61,30 @@ class Conversation:
     """Paths as the file has them."""
     read: int
     """Characters of the files up to its end."""
+    defect: str = ""
+    """Why the record cannot be read; turns and images are empty then."""
+
+
+def image_archives(given: str) -> list[Path]:
+    """Find images: a folder, a zip or a tar, or what a dataset on the hub has of zips and tars.
+
+    Raises:
+        InputError: There are none, or the zip is in parts.
+    """
+    path = Path(given).expanduser()
+    if path.exists():
+        return [path]
+    folder = locate(given, IMAGE_PATTERNS, "--images")
+    found = [file for ending in ("zip", "tar") for file in sorted(folder.rglob(f"*.{ending}"))]
+    parts = sorted(folder.rglob("*.zip.*"))
+    if not found and parts:
+        raise InputError(
+            f"--images {given}: its zip is in parts; join them, cat {parts[0].parent}/{parts[0].name.split('.zip')[0]}"
+            ".zip.* > images.zip, and give that"
+        )
+    if not found:
+        raise InputError(f"--images {given}: there is no zip or tar in this dataset")
+    return found
 
 
 def json_files(given: Sequence[Path]) -> list[Path]:
@@ -88,19 +115,22 @@ def read_conversations(files: Sequence[Path], start: int = 0) -> Iterator[Conver
     index = before = 0
     for path in files:
         origin = next((name for name in ("llava_cot", "mulberry") if name in path.name), path.stem)
-        read = 0
+        read, is_ours = 0, False
         for record, read in _stream(path):
             if index >= start:
-                yield _conversation(record, index, origin, before + read, path)
+                yield _conversation(record, index, origin, before + read)
             index += 1
+            is_ours = is_ours or (isinstance(record, dict) and "conversations" in record)
+        if not is_ours:
+            raise InputError(f"{path}: no row has a list 'conversations'; this is not Vision-R1-cold")
         before += read
 
 
 def _stream(path: Path) -> Iterator[tuple[object, int]]:
     """The elements of a JSON list, one after the other, each with the number of characters read so far."""
     decoder = json.JSONDecoder()
-    with path.open(encoding="utf-8") as file:
-        text = file.read(_CHUNK).lstrip("\ufeff \t\r\n")
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        text = _utf8(file.read(_CHUNK), path).lstrip("\ufeff \t\r\n")
         if not text.startswith("["):
             raise InputError(f"{path}: no JSON list; download it again")
         at, read = 1, 0
@@ -110,11 +140,12 @@ def _stream(path: Path) -> Iterator[tuple[object, int]]:
                 return
             try:
                 record, end = decoder.raw_decode(text, begin)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 # Either the record goes on in the next chunk, or it is damaged.
-                more = "" if len(text) - begin > _LONGEST_RECORD else file.read(_CHUNK)
+                more = "" if len(text) - begin > _LONGEST_RECORD else _utf8(file.read(_CHUNK), path)
                 if not more:
-                    reason = f"damaged after {read:,} characters ({error.msg})"
+                    cause = error.msg if isinstance(error, json.JSONDecodeError) else str(error).split(";")[0]
+                    reason = f"damaged after {read:,} characters ({cause})"
                     raise InputError(f"{path}: {reason}; download it again") from error
                 text, at = text[begin:] + more, 0
                 continue
@@ -123,18 +154,38 @@ def _stream(path: Path) -> Iterator[tuple[object, int]]:
             yield record, read
 
 
-def _conversation(record: object, index: int, origin: str, read: int, path: Path) -> Conversation:
-    if not isinstance(record, dict) or not isinstance(record.get("conversations"), list):
-        raise InputError(f"{path}: row {index} has no list 'conversations'; this is not Vision-R1-cold")
-    turns = tuple(
-        Turn(ROLES.get(str(turn.get("from")), writable(turn.get("from"))), writable(turn.get("value") or ""))
-        for turn in record["conversations"]
-    )
-    # One file says "image" and the other "images", and both mean a single path.
-    given = record.get("image") or record.get("images") or []
-    images = tuple(map(writable, [given] if isinstance(given, str) else given))
+def _utf8(text: str, path: Path) -> str:
+    """Make sure that every byte was UTF-8."""
+    wrong = _NOT_UTF8.search(text)
+    if wrong:
+        byte = ord(wrong.group()) - 0xDC00
+        raise InputError(f"{path}: not UTF-8 (byte {byte:#x}); convert it, or download it again")
+    return text
+
+
+def _conversation(record: object, index: int, origin: str, read: int) -> Conversation:
+    if not isinstance(record, dict):
+        return Conversation(index, f"{origin}-{index}", origin, (), (), read, "no object")
     name = writable(record.get("id", index))
-    return Conversation(index, f"{origin}-{name}", origin, turns, images, read)
+    given = record.get("conversations")
+    turns = tuple(map(_turn, given)) if isinstance(given, list) else (None,)
+    # One file says "image" and the other "images", and both mean a single path.
+    named = record.get("image") or record.get("images") or []
+    images = [named] if isinstance(named, str) else named
+    wrong = [] if None not in turns else ["conversations"]
+    wrong += [] if isinstance(images, list) and all(isinstance(image, str) for image in images) else ["image"]
+    if wrong:
+        defect = f"without a proper {', '.join(wrong)}"
+        return Conversation(index, f"{origin}-{name}", origin, (), (), read, defect)
+    spoken = tuple(turn for turn in turns if turn is not None)
+    return Conversation(index, f"{origin}-{name}", origin, spoken, tuple(map(writable, images)), read)
+
+
+def _turn(given: object) -> Turn | None:
+    """One message; None where it is none."""
+    if not isinstance(given, dict) or not isinstance(given.get("value"), str | None):
+        return None
+    return Turn(ROLES.get(str(given.get("from")), writable(given.get("from"))), writable(given.get("value") or ""))
 
 
 class ImagePool:
@@ -145,9 +196,7 @@ class ImagePool:
         for path in paths:
             if not path.exists():
                 raise InputError(f"--images {path}: there is no such file or folder")
-        self._places: list[Files] = [
-            TarFiles(path) if path.is_file() and path.suffix == ".tar" else open_files(path) for path in paths
-        ]
+        self._places: list[Files] = [open_files(path) for path in paths]
 
     def read(self, name: str) -> bytes | None:
         """The content of an image, or None where no place has it."""

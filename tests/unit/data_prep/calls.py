@@ -59,6 +59,15 @@ def manifest(parquet: Path) -> dict:
     return json.loads(parquet.with_suffix(".manifest.json").read_text())
 
 
+def lines(path: Path) -> list[dict]:
+    """What a file of JSON lines holds."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
 def visible(folder: Path) -> list[str]:
     """Names a user sees in a folder."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.exists() else []

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep.prompts import INSTRUCTION
+from data_prep.report import LISTED
 from data_prep.schema import SCHEMA, read_rows
 from recipe.care.reward import compute_score
 
@@ -29,7 +30,9 @@ def check(build, cases: dict, parquet):
     for entry in build.entries(parquet):
         told.setdefault(entry["qid"], []).append((entry["action"], entry["reason"]))
     expected = {
-        qid: [("repaired" if case.kept else "dropped", case.reason)] for qid, case in cases.items() if case.reason
+        qid: [("listed" if case.reason in LISTED else "repaired" if case.kept else "dropped", case.reason)]
+        for qid, case in cases.items()
+        if case.reason
     }
     assert told == expected
     rows = {row["extra_info"]["qid"]: row for row in build.records(parquet)}

@@ -30,7 +30,7 @@ from data_prep.fingerprints import (
     print_image,
     shingles,
 )
-from data_prep.overlap import NEAR_DHASH, NEAR_PHASH, SAME_PHASH
+from data_prep.looks import NEAR_LOOK
 
 
 def diagram(seed: int) -> Image.Image:
@@ -61,10 +61,10 @@ def saved(image: Image.Image, kind="PNG", **options) -> bytes:
     return buffer.getvalue()
 
 
-def distance(left: bytes, right: bytes) -> tuple[int, int]:
+def distance(left: bytes, right: bytes) -> int:
     a, b = print_image(left), print_image(right)
     assert a.has_look and b.has_look
-    return (a.phash ^ b.phash).bit_count(), (a.dhash ^ b.dhash).bit_count()
+    return ((a.look ^ b.look) & a.sure & b.sure).bit_count()
 
 
 @settings(max_examples=60)
@@ -74,33 +74,24 @@ def distance(left: bytes, right: bytes) -> tuple[int, int]:
     scale=st.floats(0.5, 2.0),
     quality=st.integers(30, 95),
 )
-def test_a_recompressed_and_resized_copy_is_caught(draw, seed, scale, quality):
+def test_a_recompressed_and_resized_copy_is_near(draw, seed, scale, quality):
     image = draw(seed)
     copy = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-    phash, dhash = distance(saved(image), saved(copy, "JPEG", quality=quality))
-    assert phash <= NEAR_PHASH and dhash <= NEAR_DHASH
+    assert distance(saved(image), saved(copy, "JPEG", quality=quality)) <= NEAR_LOOK
 
 
 @pytest.mark.parametrize("draw", [diagram, chart])
-def test_most_copies_are_the_same_and_not_only_near(draw):
-    images = [draw(seed) for seed in range(60)]
-    copies = [saved(image.resize((image.width // 2, image.height // 2)), "JPEG", quality=60) for image in images]
-    far = [distance(saved(image), copy)[0] > SAME_PHASH for image, copy in zip(images, copies, strict=True)]
-    assert sum(far) <= 3
-
-
-@pytest.mark.parametrize("draw", [diagram, chart])
-def test_different_images_are_not_caught(draw):
+def test_different_images_are_not_near(draw):
     prints = [print_image(saved(draw(seed))) for seed in range(60)]
     for a, b in itertools.combinations(prints, 2):
-        assert (a.phash ^ b.phash).bit_count() > SAME_PHASH or (a.dhash ^ b.dhash).bit_count() > NEAR_DHASH
+        assert ((a.look ^ b.look) & a.sure & b.sure).bit_count() > NEAR_LOOK
 
 
 def test_transparency_is_white():
     opaque = diagram(1)
     drawn = Image.new("RGBA", opaque.size, "black")
     drawn.putalpha(opaque.convert("L").point(lambda grey: 255 - grey))
-    assert distance(saved(opaque), saved(drawn)) == (0, 0)
+    assert distance(saved(opaque), saved(drawn)) == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@
 # limitations under the License.
 """Golds, placeholders, images and rows, one at a time."""
 
-import random
 import string
 
 import pytest
@@ -28,8 +27,6 @@ from data_prep.gold import (
     check_against_verifier,
     clean_gold,
     geometry_gold,
-    is_date_as_number,
-    is_ratio_as_time,
     virl_gold,
 )
 from data_prep.images import check_image
@@ -64,37 +61,6 @@ def test_cleaning(raw, gold):
 def test_empty_golds(raw):
     with pytest.raises(Dropped, match="gold_empty"):
         clean_gold(raw)
-
-
-@given(st.integers(1, 23), st.integers(1, 59))
-def test_every_ratio_that_became_a_time_is_found(hours, minutes):
-    """As a spreadsheet prints hours:minutes as a number: nine decimals, or fewer where the fraction ends."""
-    label = f"{(hours * 60 + minutes) / 1440:.9f}".rstrip("0")
-    decimals = len(label.partition(".")[2])
-    assert is_ratio_as_time(label, "What is the ratio between them?") == (decimals >= 4)
-    assert is_ratio_as_time(label, "How do they compare?") == (decimals >= 6)
-
-
-def test_numbers_with_many_decimals_are_rarely_taken_for_a_time():
-    rng = random.Random(0)
-    labels = [f"{rng.uniform(0, 100):.6f}" for _ in range(20_000)]
-    assert sum(is_ratio_as_time(label, "How high?") for label in labels) < 20
-
-
-@pytest.mark.parametrize(
-    ("label", "question", "spoilt"),
-    [
-        ("44362", "When does the good rating reach the peak?", True),
-        ("44362", "On which date was it lowest?", True),
-        ("43831.0", "In what year did it start?", True),
-        ("44362", "What is the highest value?", False),
-        ("44362", "How many people came when it opened?", False),
-        ("2010", "When was it highest?", False),
-        ("60000", "When was it highest?", False),
-    ],
-)
-def test_dates(label, question, spoilt):
-    assert is_date_as_number(label, question) == spoilt
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,12 @@ import pytest
 import data_prep.output as output
 from data_prep.errors import InputError
 
-OUTPUTS = ["virl39k_train.manifest.json", "virl39k_train.parquet", "virl39k_train.report.jsonl"]
+OUTPUTS = [
+    "virl39k_train.manifest.json",
+    "virl39k_train.parquet",
+    "virl39k_train.report.jsonl",
+    "virl39k_train.review.jsonl",
+]
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +218,11 @@ def test_wrong_columns(build, tmp_path):
 def test_a_problem_that_is_none(build, tmp_path, content, text):
     problems = build.write_problems(tmp_path / "train")
     (problems / "11" / "data.json").write_text(content)
-    err = refused(build, text, "geometry3k", "--input", problems, "--output", tmp_path / "out")
-    assert "11/data.json cannot be used" in err
+    assert build.call("geometry3k", "--input", problems, "--output", tmp_path / "out").status == 0
+    found = build.entries(tmp_path / "out" / "geometry3k_train.parquet")
+    (entry,) = (entry for entry in found if entry["reason"] == "record_unreadable")
+    assert entry["qid"] == "geometry3k-11" and text in entry["detail"]
+    assert "11/data.json cannot be used" in entry["detail"]
 
 
 def test_charts_that_are_none(build, tmp_path):

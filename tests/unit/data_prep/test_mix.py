@@ -28,7 +28,14 @@ from datasets import load_dataset
 from data_prep.output import write_rows
 from data_prep.schema import SCHEMA
 
-FILES = ["mix.inspect.jsonl", "mix.manifest.json", "mix.overlap.json", "mix.parquet", "mix.report.jsonl"]
+FILES = [
+    "mix.inspect.jsonl",
+    "mix.manifest.json",
+    "mix.overlap.json",
+    "mix.parquet",
+    "mix.report.jsonl",
+    "mix.review.jsonl",
+]
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,29 @@ FOUND = [
     ("Find x.\nChoices:\nA. 1 \nB. 2\nC. No correct answer", ["1", "2", "No correct answer"]),
     ("Is (A) or (B) meant?\nA. the first\nB. the second", ["the first", "the second"]),
     ("Which?\nA. two\nlines\nB. one", ["two\nlines", "one"]),
+    ("Find it.\nChoices:\nA:40°\nB:50°\nC:60°\nD:70°", ["40°", "50°", "60°", "70°"]),
+    ("Find it.\nChoices: A:40° B:50° C:60° D:70°", ["40°", "50°", "60°", "70°"]),
+    ("How large is it? A:40° B:50° C:60°", ["40°", "50°", "60°"]),
+    ("How large is it?\nA:3\nB:4", ["3", "4"]),
+    ("Choices:\nA:cat\nB:2 dogs\nC:3:4\nD:12:30", ["cat", "2 dogs", "3:4", "12:30"]),
+    ("Which? A.0.5 B.1 C.1.25 D.1.5", ["0.5", "1", "1.25", "1.5"]),
+    ("Which?\nA.3.5cm\nB.4.5cm\nC.5cm\nD.1.5cm", ["3.5cm", "4.5cm", "5cm", "1.5cm"]),
+    ("Choices:A:36°B:54°C:72°D:18°", ["36°", "54°", "72°", "18°"]),
+    ("Choices: A:36B:54C:72", ["36", "54", "72"]),
+    ("Choices:\nA:3cmB:4cmC:5cmD:6cm", ["3cm", "4cm", "5cm", "6cm"]),
+    ("Options: A.$5$B.$\\frac{1}{2}$C.$7$", ["$5$", "$\\frac{1}{2}$", "$7$"]),
+    ("Choices: A)1.5B)2.5", ["1.5", "2.5"]),
+    ("Which one is red? (a) the cat (b) the dog (c) the bird", ["the cat", "the dog", "the bird"]),
+    ("Which one is red?\na) the cat\nb) the dog", ["the cat", "the dog"]),
+    ("Choices:\n(a) 1\n(b) 2\n(c) 3", ["1", "2", "3"]),
+    ("Choices: a. 1.5 b. 2 c. 3", ["1.5", "2", "3"]),
+    ("Options: a: one, b: two", ["one", "two"]),
+    ("Which?\n**A**. one\n**B**. two", ["one", "two"]),
+    ("Which?\n**A:** one\n**B:** two", ["one", "two"]),
+    ("Which?\n**(A)** one\n**(B)** two", ["one", "two"]),
+    ("求角的度数。选项：A：30° B：60° C：90°", ["30°", "60°", "90°"]),
+    ("Choices: (A) 1 (B) 2 (C) 3\nPlease choose among the options: write its letter.", ["1", "2", "3"]),
+    ("Choices: (A) 1 (B) 2 (C) 3\nAnswer with A, B, C or D.", ["1", "2", "3"]),
 ]
 NOT_THERE = [
     "as figures (A) and (B) show, find x.",
@@ -54,6 +77,17 @@ NOT_THERE = [
     "The sets are (A) and (B) as in P(A) + P(B) = P(C).",
     "In triangle ABC, ∠A. ∠B. What is ∠C?",
     "Only one:\nA. cat",
+    "Choices: (A) 1 (B) 2 (C) 3 D: 4",
+    "Choices: A: one B: two C.3 D.4",
+    "Which?\nA. one\nB. two\nC) three\nD) four",
+    "Which one? (A) red (B) green (C) blue\n(D) black E. white",
+    "Choices: (a) 1 (b) 2 c) 3",
+    "Which?\nA. one\nB. two\n\nD. four",
+    "Choices: A.1 B.2 C.3 （D）4",
+    "A circle is shown. (a) Find its radius. (b) Find its area. (c) Find its centre.",
+    "Answer the following:\n(a) What is x?\n(b) What is y?",
+    "As figures (a), (b) and (c) show: it holds.",
+    "Two plates a) and b) touch. How far apart are a) and b)?",
     "Wrong order:\nB. cat\nA. dog",
     "",
 ]
@@ -74,13 +108,26 @@ WORDS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=8)
 
 @given(
     st.lists(WORDS, min_size=3, max_size=8),
-    st.sampled_from(["({}) {}", "{}. {}", "{}) {}", "{}: {}", "{}、{}"]),
+    st.sampled_from(["({}) {}", "{}. {}", "{}) {}", "{}: {}", "{}、{}", "{}:{}", "{}.{}", "{}){}", "({}){}"]),
     st.sampled_from(["\n", " ", "  ", "; "]),
     st.sampled_from(["Which of them?\n", "Which of them? ", "Which of them?\nChoices: ", "Which of them?\nOptions:\n"]),
 )
 def test_whatever_was_listed_is_found(options, item, between, before):
     items = [item.format(letter, text) for letter, text in zip(string.ascii_uppercase, options, strict=False)]
     assert parse_options(before + between.join(items)) == tuple(options)
+
+
+@given(
+    st.lists(st.sampled_from(["1.5", "40°", "3:4", "x", "7 cm", "two dogs", "$5$"]), min_size=3, max_size=8),
+    st.lists(st.sampled_from(["({}) ", "{}. ", "{}) ", "{}: ", "{}:", "{}."]), min_size=2, max_size=8),
+    st.sampled_from(["\n", " "]),
+    st.sampled_from(["Which of them?\n", "Which of them?\nChoices:\n"]),
+)
+def test_a_list_is_found_whole_or_not_at_all(options, styles, between, before):
+    """Labels of several styles may hide the later ones from whoever looks for the first style."""
+    labels = [styles[n % len(styles)].format(string.ascii_uppercase[n]) for n in range(len(options))]
+    items = [label + option for label, option in zip(labels, options, strict=True)]
+    assert parse_options(before + between.join(items)) in (tuple(options), ())
 
 
 @given(st.text(string.ascii_letters + " .:()\n", max_size=120))

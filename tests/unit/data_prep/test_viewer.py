@@ -24,9 +24,9 @@ import pytest
 from PIL import Image
 
 from data_prep.output import write_rows
+from data_prep.review import thumbnail
 from data_prep.schema import read_rows
 from data_prep.sft_schema import SFT_SCHEMA
-from data_prep.viewer import thumbnail
 
 EVIL = '</pre><script>alert("x")</script><img src=x onerror=alert(1)>&amp;'
 
