@@ -27,19 +27,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-TESTED = {
-    "verl": ("0.9.1",),
-    "torch": ("2.13.0", "2.11.0"),
-    "vllm": ("0.28.0", "0.24.0"),
-    "transformers": ("5.10.4", "5.9.0"),
-    "ray": ("2.60.0",),
-    "tensordict": ("0.10.0",),
-    "TransferQueue": ("0.1.11",),
-    "flash-attn": ("2.8.3",),
-}
-"""Versions the tests have run against; the first is the CPU stack's. flash-attn is for GPUs only."""
-REQUIRED = ("verl", "torch", "vllm", "transformers", "ray", "tensordict", "TransferQueue")
-"""Distributions without which no run starts."""
+from verl_ext.versions import TESTED, installed, is_tested
+
 ADAPTED = (
     "verl.utils.config",
     "verl.utils.distributed",
@@ -84,24 +73,14 @@ def examine(place: str) -> Report:
 def _versions(report: Report) -> None:
     report.lines.append(f"python {sys.version.split()[0]}")
     for name, tested in TESTED.items():
-        found = _version(name)
+        found = installed(name)
         if found is None:
-            if name in REQUIRED:
-                report.problems.append(f"{name} is not installed; see docs/install.md")
+            report.problems.append(f"{name} is not installed; see docs/install.md")
             continue
-        matches = found.split("+")[0] in tested
+        matches = is_tested(name, found)
         report.lines.append(f"{name} {found}" + ("" if matches else f"   (tested with {' and '.join(tested)})"))
         if name == "verl" and not matches:
             report.problems.append(f"verl {found} is installed; this plugin is for verl {tested[0]}")
-
-
-def _version(name: str) -> str | None:
-    for candidate in (name, f"{name}-cpu") if name == "vllm" else (name,):
-        try:
-            return metadata.version(candidate)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
 
 
 def _platform(report: Report) -> None:

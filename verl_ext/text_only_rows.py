@@ -55,7 +55,7 @@ def install(qwen2_vl: ModuleType) -> None:
 
 
 def blank_picture(model: Any, like: torch.Tensor) -> torch.Tensor:
-    """The vision tower's answer to a blank picture, (image tokens, hidden), in the type and on the device of ``like``."""
+    """The vision tower's answer to a blank picture, (image tokens, hidden), in type and on the device of ``like``."""
     from verl.utils.transformers_compat import unpack_visual_output
 
     vision, (rows, columns) = model.config.vision_config, PATCHES

@@ -13,8 +13,8 @@
 # limitations under the License.
 # Sourced by the GPU scripts after they have set their variables: checks what a run needs, then starts stock verl.
 #
-# Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION
-# PARAM_OFFLOAD LR SEED EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, what
+# Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS MAX_MODEL_LEN
+# GPU_MEMORY_UTILIZATION PARAM_OFFLOAD LR SEED EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, what
 # common.sh defines, and the arguments of the script.
 
 # The paper's settings are the defaults of algorithm.care. The repair samples as the authors' code does.
@@ -65,6 +65,12 @@ ROLLOUT=(
     actor_rollout_ref.rollout.seed="$SEED"
     actor_rollout_ref.rollout.tensor_model_parallel_size="$ROLLOUT_TP"
     actor_rollout_ref.rollout.gpu_memory_utilization="$GPU_MEMORY_UTILIZATION"
+    # Prompt, response, and 1,024 tokens for a repair of the longest failure. Without it vLLM wants cache for a sequence as
+    # long as the model's whole context, which for Qwen3-VL 8B beside its trainer does not fit 80 GB.
+    actor_rollout_ref.rollout.max_model_len="$MAX_MODEL_LEN"
+    # vLLM reads the model's weights itself. verl's default, dummy weights, leaves whatever is in no checkpoint random: from
+    # vLLM 0.28 on that is the normalisation of images. And with adapters only these are synchronised then.
+    actor_rollout_ref.rollout.load_format=auto
     actor_rollout_ref.rollout.calculate_log_probs=True
     actor_rollout_ref.rollout.log_prob_use_dynamic_bsz=True
     actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu="$MICRO_TOKENS"
