@@ -14,8 +14,9 @@
 """``python -m verl_ext.doctor``: would ``algorithm.adv_estimator=care`` run here, and if not, why not?
 
 It compares the versions found with those tested, names the platform, imports what the plugin adapts and lists each
-registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE cannot
-run.
+registration, in this process and, with ``--ray``, inside a Ray worker. Where torch is built for CUDA it also looks at
+GPUs, driver, flash-attn, shared memory, limits and disk. Lines with ``!!`` are what stops CARE, those with ``??`` what
+may get in the way. The exit status is non-zero when CARE cannot run.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from verl_ext.versions import TESTED, installed, is_tested
+from verl_ext.cpu.detect import runs_without_accelerator
+from verl_ext.doctor_gpu import Machine, hardware, software
+from verl_ext.versions import RAN, TESTED, installed, is_tested
 
 ADAPTED = (
     "verl.utils.config",
@@ -42,23 +45,26 @@ ADAPTED = (
 
 @dataclass
 class Report:
-    """What was found in one process: lines to print, and the reasons why CARE cannot run."""
+    """What was found in one process: lines to print, why CARE cannot run, and what may get in its way."""
 
     place: str
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def print(self, quiet: bool) -> None:
         """Print the findings; ``quiet`` keeps only what is wrong."""
         if not quiet:
             print(f"== {self.place}")
             print("\n".join(f"   {line}" for line in self.lines))
+        for warning in self.warnings:
+            print(f"?? {self.place}: {warning}", file=sys.stderr)
         for problem in self.problems:
             print(f"!! {self.place}: {problem}", file=sys.stderr)
 
 
-def examine(place: str) -> Report:
-    """Look at the process this runs in."""
+def examine(place: str, *, installation_only: bool = False) -> Report:
+    """Look at the process this runs in, and unless only the installation is asked about, at its machine."""
     report = Report(place)
     _versions(report)
     if report.problems:
@@ -67,11 +73,12 @@ def examine(place: str) -> Report:
     _hooks(report)
     if not report.problems:
         _registrations(report)
+    _gpu_stack(report, installation_only)
     return report
 
 
 def _versions(report: Report) -> None:
-    report.lines.append(f"python {sys.version.split()[0]}")
+    report.lines.append(f"python {sys.version.split()[0]}   (what is tested ran {RAN})")
     for name, tested in TESTED.items():
         found = installed(name)
         if found is None:
@@ -81,6 +88,18 @@ def _versions(report: Report) -> None:
         report.lines.append(f"{name} {found}" + ("" if matches else f"   (tested with {' and '.join(tested)})"))
         if name == "verl" and not matches:
             report.problems.append(f"verl {found} is installed; this plugin is for verl {tested[0]}")
+
+
+def _gpu_stack(report: Report, installation_only: bool) -> None:
+    import torch
+
+    if torch.version.cuda is None or runs_without_accelerator():
+        return
+    machine = Machine.look(torch.version.cuda)
+    for found in (software(machine),) if installation_only else (software(machine), hardware(machine)):
+        report.lines += found.lines
+        report.warnings += found.warnings
+        report.problems += found.problems
 
 
 def _platform(report: Report) -> None:
@@ -153,14 +172,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m verl_ext.doctor", description=__doc__)
     parser.add_argument("--ray", action="store_true", help="look inside a Ray worker too (starts a local Ray)")
     parser.add_argument("--quiet", action="store_true", help="print only what is wrong, and the verdict")
+    parser.add_argument(
+        "--installation", action="store_true", help="only what is installed: the GPUs are on another machine"
+    )
     options = parser.parse_args(arguments)
-    reports = [examine("this process")]
+    reports = [examine("this process", installation_only=options.installation)]
     if options.ray and not reports[0].problems:
         reports.append(_examine_in_ray())
     for report in reports:
         report.print(options.quiet)
     ready = not any(report.problems for report in reports)
-    print("CARE can run here." if ready else "CARE cannot run here; the lines marked !! say why.")
+    where = "with this installation" if options.installation else "here"
+    print(f"CARE can run {where}." if ready else f"CARE cannot run {where}; the lines marked !! say why.")
     return 0 if ready else 1
 
 
