@@ -78,7 +78,7 @@ class Machine:
         shm = Path("/dev/shm")
         return cls(
             cuda=cuda,
-            gpus=_gpus(),
+            gpus=gpus(),
             flash_attn=installed("flash-attn"),
             sglang=installed("sglang"),
             has_cupy=importlib.util.find_spec("cupy") is not None,
@@ -153,7 +153,8 @@ def _is_there(found: bool) -> str:
     )
 
 
-def _gpus() -> tuple[Gpu, ...]:
+def gpus() -> tuple[Gpu, ...]:
+    """The GPUs of the node by the driver's own tool; none where that is missing or fails."""
     if shutil.which("nvidia-smi") is None:
         return ()
     command = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"]
