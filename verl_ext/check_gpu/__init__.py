@@ -13,7 +13,7 @@
 # limitations under the License.
 """``python -m verl_ext.check_gpu``: does CARE work on this machine, and what does it cost? Without any download.
 
-``settings`` says what is run, ``model`` makes model and questions, ``reward`` the verdicts, ``trainer`` alternates
-methods within a run, ``runs`` starts and kills verl, ``reference`` computes the same again, ``stages`` puts it
-together, and ``report`` writes what was found after each stage.
+``settings`` says what is run, ``model`` makes model and questions, ``reward`` the verdicts, ``trainer`` and ``worker``
+alternate methods within a run, ``runs`` starts and kills verl, ``reference`` computes the same again, ``stages`` puts
+it together, and ``report`` writes what was found after each stage.
 """

@@ -209,7 +209,7 @@ class Stages:
         found.checks.append(Check(f"CARE's choices on 1 and {ranks} ranks", bool(one) and not differing, text))
 
     def _alternating(self) -> list[str]:
-        manager = f"+actor_rollout_ref.rollout.agent.agent_loop_manager_class={MODULE}.trainer.SwitchedManager"
+        manager = f"+actor_rollout_ref.rollout.agent.agent_loop_manager_class={MODULE}.worker.SwitchedManager"
         return [*care_settings(self.plan), manager]
 
     def _start(

@@ -31,33 +31,17 @@ from recipe.care.config import CareConfig
 from verl_ext.check_gpu.settings import METHOD, METHODS, OUT, method_of
 from verl_ext.engine import EMBEDDINGS, POOL_MASK
 from verl_ext.group_log import write_group_log
-from verl_ext.rgr_worker import CareAgentLoopManager, CareAgentLoopWorker
 from verl_ext.rollouts import read_rollouts
 from verl_ext.step import compute_step
 
 if TYPE_CHECKING:
     from transfer_queue import KVBatchMeta
 
+    from verl_ext.check_gpu.worker import SwitchedManager
+
 KEPT_ROWS = 8
 """Rows that are computed again."""
 FIELDS = ("input_ids", "position_ids", "responses", "response_mask", "old_log_probs", "rollout_log_probs", POOL_MASK)
-
-
-class SwitchedWorker(CareAgentLoopWorker):
-    """Repairs when it is told to."""
-
-    async def repair(self, wanted: bool) -> None:
-        """Start or stop repairing, from the next group on."""
-        self._all_repairs = getattr(self, "_all_repairs", self._picker)
-        self._picker = self._all_repairs if wanted else None
-
-
-class SwitchedManager(CareAgentLoopManager):
-    """Starts such workers."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.agent_loop_workers_class = ray.remote(SwitchedWorker)
 
 
 class AlternatingMixin:

@@ -15,6 +15,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -65,6 +66,19 @@ def test_settings_are_valid_for_a_gpu(size, packed, monkeypatch):
     assert config.actor_rollout_ref.model.use_remove_padding is packed
     # A prompt, a response, the cue and a repair of half its length.
     assert config.actor_rollout_ref.rollout.max_model_len >= 1024 + 1.5 * SIZES[size].response + 128
+
+
+@pytest.mark.parametrize("first", ["verl_ext.check_gpu.worker", "verl.trainer.ppo.v1"])
+def test_the_alternating_trainer_is_there_whoever_imports_verls_first(first):
+    """verl's main process imports the trainer, its rollout workers the class of the workers."""
+    code = (
+        f"import verl, importlib; importlib.import_module({first!r})\n"
+        "from verl.trainer.ppo.v1.trainer_base import TRAINER_REGISTRY as found\n"
+        "print([one.__name__ for one in found['sync'].__mro__][:3])"
+    )
+    variables = {**os.environ, "VERL_USE_EXTERNAL_MODULES": "verl_ext.check_gpu.arm"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, timeout=200)
+    assert done.stdout.splitlines()[-1] == "['CheckTrainer', 'AlternatingMixin', 'CarePPOTrainerSync']", done.stderr
 
 
 def test_a_wide_tokenizer_reads_whatever_is_sampled():
