@@ -106,6 +106,8 @@ install_flash_attn() {
 }
 
 if [[ $STACK == gpu ]]; then
+  [[ $("$VENV/bin/python" --version) == "Python 3.12."* ]] ||
+    say "this is not Python 3.12, the one that verl names a flash-attn wheel for (docs/install.md)"
   # What flash-attn's build takes from the environment; a new one of Python 3.10 or 3.11 has none or old ones of these.
   install "build tools" "setuptools>=77" wheel packaging ninja psutil
 fi

@@ -88,3 +88,15 @@ def test_without_flash_attn_the_doctor_has_its_say_all_the_same(circumstances, s
 def test_a_wheel_of_flash_attn_is_taken(set_up_gpus):
     result, asked = set_up_gpus(nvcc=False, FLASH_ATTN_WHEEL="/wheels/flash.whl")
     assert result.returncode == 0 and "/wheels/flash.whl" in asked[_place(asked, "flash")]
+
+
+@pytest.mark.parametrize("script", ["examples/check_gpu.sh", "tests/run_gpu_pins.sh"])
+def test_help_of_the_gpu_scripts(script):
+    done = subprocess.run(["bash", str(ROOT / script), "--help"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and f"bash {script}" in done.stdout and "set -euo" not in done.stdout
+
+
+def test_the_pins_run_refuses_what_it_does_not_know():
+    command = ["bash", str(ROOT / "tests" / "run_gpu_pins.sh"), "--fsat"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and "no such option" in done.stderr and "--fast" in done.stderr

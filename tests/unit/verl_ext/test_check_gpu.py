@@ -70,7 +70,7 @@ def test_settings_are_valid_for_a_gpu(size, packed, monkeypatch):
 
 @pytest.mark.parametrize("first", ["verl_ext.check_gpu.worker", "verl.trainer.ppo.v1"])
 def test_the_alternating_trainer_is_there_whoever_imports_verls_first(first):
-    """verl's main process imports the trainer, its rollout workers the class of the workers."""
+    """Verl's main process imports the trainer, its rollout workers the class of the workers."""
     code = (
         f"import verl, importlib; importlib.import_module({first!r})\n"
         "from verl.trainer.ppo.v1.trainer_base import TRAINER_REGISTRY as found\n"
