@@ -30,9 +30,10 @@ from verl_ext.check_gpu.__main__ import main, make_plan, run_stage
 from verl_ext.check_gpu.model import make_model, widened
 from verl_ext.check_gpu.report import Check, Method, Report, Stage, State, draw
 from verl_ext.check_gpu.reward import compute_score
+from verl_ext.check_gpu.run_metrics import summarise
 from verl_ext.check_gpu.runs import OutOfTimeError, Run, RunError
 from verl_ext.check_gpu.settings import METHODS, SIZES, Plan, Shape, Size, care_settings, method_of, run_settings
-from verl_ext.check_gpu.stages import NotPossibleError, summarise
+from verl_ext.check_gpu.stages import NotPossibleError
 from verl_ext.dry_run import compose, validate
 
 
