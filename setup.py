@@ -44,7 +44,16 @@ CPU = [
     "ray==2.60.0",
     "TransferQueue==0.1.11",
 ]
-GPU = ["torch==2.11.0", "torchvision==0.26.0", "vllm==0.24.0", "transformers==5.9.0"]
+GPU = [
+    "torch==2.11.0",
+    "torchvision==0.26.0",
+    "vllm==0.24.0",
+    "transformers==5.9.0",
+    "torchcodec>=0.15,<0.16",
+    "ray==2.60.0",
+    "TransferQueue==0.1.11",
+    "cupy-cuda13x==14.0.1",  # verl's weight transfer by NCCL, for separate_async
+]
 FLASH = ["flash-attn==2.8.3"]  # builds against the installed torch: a second step, see docs/install.md
 
 PLOT = ["matplotlib>=3.8"]
@@ -77,6 +86,6 @@ setup(
         "recipe.evaluation": ["*.txt"],
     },
     install_requires=CORE,
-    extras_require={"cpu": [*CPU, *PLOT], "gpu": GPU, "flash": FLASH, "test": TEST, "dev": DEV},
+    extras_require={"cpu": [*CPU, *PLOT], "gpu": [*GPU, *PLOT], "flash": FLASH, "test": TEST, "dev": DEV},
     entry_points={"verl.plugins": ["care = verl_ext.plugin"]},
 )

@@ -84,7 +84,7 @@ ARGUMENTS=(
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run_sft "${ARGUMENTS[@]}"
 fi
-"$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --model "$MODEL_PATH" --data "$TRAIN_FILES"
+"$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --attention flash_attention_2 --model "$MODEL_PATH" --data "$TRAIN_FILES"
 "$PYTHON" -m verl_ext.record "$OUT_DIR"
 export TENSORBOARD_DIR=${TENSORBOARD_DIR:-$OUT_DIR/tensorboard}
 # verl starts the file anew at every start.

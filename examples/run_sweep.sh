@@ -66,8 +66,8 @@ done < <(sed 's/#.*//' "$FILE")
 ((${#NAMES[@]})) || die "$FILE has no line with a run"
 
 # Variables that do not change what is learned, and those that are set here or part of the folder's name.
-PLACE=" NNODES NGPUS_PER_NODE RANKS ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION PARAM_OFFLOAD SAVE_FREQ TEST_FREQ LOGGER "
-PLACE+=" PYTHON VENV SKIP_SETUP DRY_RUN METHOD ALGO SEED EXPERIMENT OUT_DIR RUN_DIR LORA "
+PLACE=" NNODES NGPUS_PER_NODE RANKS ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION PARAM_OFFLOAD SAVE_FREQ TEST_FREQ LOGGER ATTENTION "
+PLACE+=" KEEP_CHECKPOINTS PYTHON VENV SKIP_SETUP DRY_RUN METHOD ALGO SEED EXPERIMENT OUT_DIR RUN_DIR LORA "
 mapfile -t KNOBS < <(grep -ohE '\$\{[A-Z][A-Z0-9_]*:-' "$SCRIPT" "$ROOT/examples/lib/lora.sh" | tr -d '${:-' | sort -u)
 
 # The script's variables that are set and that the line, a list of settings, leaves alone.

@@ -20,8 +20,9 @@
 #
 # Every version is the one in verl_ext/locks (made by examples/lock.sh); where packages come from is pip's configuration.
 #
-# Variables: VENV (.venv), PYTHON (python3), EXTRAS (none), LOCKED (1; with 0 the newest versions that setup.py allows).
-# Safe to run again: it does nothing when nothing changed.
+# Variables: VENV (.venv), PYTHON (python3; for gpu 3.12, for which there are most wheels), EXTRAS (none), LOCKED (1; with 0
+# the newest versions that setup.py allows), FLASH_ATTN_WHEEL (for gpu: a file or address of a flash-attn wheel, or `none`;
+# docs/install.md). Safe to run again: it does nothing when nothing changed.
 set -euo pipefail
 
 STACK=${1:-cpu}
@@ -31,6 +32,7 @@ PYTHON=${PYTHON:-python3}
 EXTRAS=${EXTRAS:-}
 # Where PyTorch keeps CPU builds; asked only when the configured index does not have one.
 TORCH_CPU_INDEX=${TORCH_CPU_INDEX:-https://download.pytorch.org/whl/cpu}
+FLASH_ATTN=2.8.3
 
 say() { printf '[setup %4ds] %s\n' "$SECONDS" "$*"; }
 die() { printf '[setup] %s\n' "$*" >&2; exit 1; }
@@ -55,7 +57,7 @@ esac
   die "$PYTHON cannot make virtual environments; install its venv package (on Debian: apt install python3-venv)"
 
 stamp="$VENV/.care-setup"
-wanted="$STACK $EXTRAS $(cat "$ROOT/setup.py" "$CONSTRAINTS" | cksum) $("$PYTHON" --version) $ROOT"
+wanted="$STACK $EXTRAS ${FLASH_ATTN_WHEEL:-} $(cat "$ROOT/setup.py" "$CONSTRAINTS" | cksum) $("$PYTHON" --version) $ROOT"
 if [[ -f $stamp && $(<"$stamp") == "$wanted" ]]; then
   say "$VENV is up to date"
   exit 0
@@ -108,12 +110,39 @@ if [[ $STACK == cpu && $(uname -s) == Linux ]]; then
       --extra-index-url "$TORCH_CPU_INDEX" "torch==$TORCH_CPU+cpu"
   fi
 fi
+# flash-attn is not published as a wheel. What goes wrong with it is said, and the rest goes on: CARE runs without it.
+without_flash_attn() {
+  say "no flash-attn: $1. Train with ATTENTION=sdpa, or set FLASH_ATTN_WHEEL and start again (docs/install.md)"
+}
+
+install_flash_attn() {
+  local wheel=${FLASH_ATTN_WHEEL:-}
+  if [[ $wheel == none ]]; then
+    without_flash_attn "FLASH_ATTN_WHEEL=none"
+  elif [[ -n $wheel ]]; then
+    say "installing flash-attn from $wheel"
+    pip install --quiet --no-compile --no-deps "$wheel" || without_flash_attn "$wheel could not be installed"
+  elif ! command -v nvcc >/dev/null; then
+    without_flash_attn "a build needs nvcc, CUDA's compiler, which is not on the PATH"
+  else
+    say "building flash-attn against the torch just installed (20 to 30 minutes on 32 cores; MAX_JOBS bounds the memory)"
+    # Not together with this package, which would be built without isolation too.
+    pip install --quiet --no-compile --no-deps --no-build-isolation "flash-attn==$FLASH_ATTN" ||
+      without_flash_attn "the build failed"
+  fi
+}
+
+if [[ $STACK == gpu ]]; then
+  [[ $("$VENV/bin/python" --version) == "Python 3.12."* ]] ||
+    say "this is not Python 3.12, the one that verl names a flash-attn wheel for (docs/install.md)"
+  # Its build takes these from the environment.
+  install "what a build of flash-attn needs" packaging ninja psutil
+fi
 everything=("the $STACK stack and this package (the long step: verl, vLLM, transformers, Ray)"
   --no-build-isolation -e "$ROOT[$STACK${EXTRAS:+,$EXTRAS}]")
 install_with_uv "${everything[@]}" || install "${everything[@]}"
 if [[ $STACK == gpu ]]; then
-  install "flash-attn, built against the torch just installed (needs nvcc; many minutes without a matching wheel)" \
-    --no-build-isolation -e "$ROOT[gpu,flash]"
+  install_flash_attn
 fi
 
 # pip would do this file by file, on one core. Some packages carry files that are not meant to compile. What is seldom
@@ -124,7 +153,8 @@ say "compiling to bytecode"
 
 say "checking that verl, the plugin and the platform work together"
 # Optional engines of verl that are not installed would fill the screen with warnings.
-PYTHONWARNINGS=ignore VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.doctor --quiet ||
+# The GPUs may be on another machine.
+PYTHONWARNINGS=ignore VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.doctor --quiet --installation ||
   die "the environment is installed but CARE cannot run in it; see above, or: $VENV/bin/python -m verl_ext.doctor"
 printf '%s' "$wanted" >"$stamp"
 say "done: $VENV"

@@ -14,8 +14,9 @@
 """``python -m verl_ext.doctor``: would ``algorithm.adv_estimator=care`` run here, and if not, why not?
 
 It compares the versions found with those tested and locked, names the platform, imports what the plugin adapts and
-lists each registration, in this process and, with ``--ray``, inside a Ray worker. The exit status is non-zero when CARE
-cannot run.
+lists each registration, in this process and, with ``--ray``, inside a Ray worker. Where torch is built for CUDA it also
+looks at GPUs, driver, flash-attn, shared memory, limits and disk. Lines with ``!!`` are what stops CARE, those with
+``??`` what may get in the way. The exit status is non-zero when CARE cannot run.
 """
 
 from __future__ import annotations
@@ -28,20 +29,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from verl_ext import lock
+from verl_ext.cpu.detect import runs_without_accelerator
+from verl_ext.doctor_gpu import Machine, hardware, software
+from verl_ext.versions import RAN, TESTED, installed, is_tested
 
-TESTED = {
-    "verl": ("0.9.1",),
-    "torch": ("2.13.0", "2.11.0"),
-    "vllm": ("0.28.0", "0.24.0"),
-    "transformers": ("5.10.4", "5.9.0"),
-    "ray": ("2.60.0",),
-    "tensordict": ("0.10.0",),
-    "TransferQueue": ("0.1.11",),
-    "flash-attn": ("2.8.3",),
-}
-"""Versions the tests have run against; the first is the CPU stack's. flash-attn is for GPUs only."""
-REQUIRED = ("verl", "torch", "vllm", "transformers", "ray", "tensordict", "TransferQueue")
-"""Distributions without which no run starts."""
 ADAPTED = (
     "verl.utils.config",
     "verl.utils.distributed",
@@ -55,7 +46,7 @@ ADAPTED = (
 
 @dataclass
 class Report:
-    """What was found in one process: lines to print, what may go wrong, and the reasons why CARE cannot run."""
+    """What was found in one process: lines to print, what may get in its way, and why CARE cannot run."""
 
     place: str
     lines: list[str] = field(default_factory=list)
@@ -73,8 +64,8 @@ class Report:
             print(f"!! {self.place}: {problem}", file=sys.stderr)
 
 
-def examine(place: str) -> Report:
-    """Look at the process this runs in."""
+def examine(place: str, *, installation_only: bool = False) -> Report:
+    """Look at the process this runs in, and unless only the installation is asked about, at its machine."""
     report = Report(place)
     _versions(report)
     compare_with_lock(report)
@@ -84,18 +75,18 @@ def examine(place: str) -> Report:
     _hooks(report)
     if not report.problems:
         _registrations(report)
+    _gpu_stack(report, installation_only)
     return report
 
 
 def _versions(report: Report) -> None:
-    report.lines.append(f"python {sys.version.split()[0]}")
+    report.lines.append(f"python {sys.version.split()[0]}   (what is tested ran {RAN})")
     for name, tested in TESTED.items():
-        found = _version(name)
+        found = installed(name)
         if found is None:
-            if name in REQUIRED:
-                report.problems.append(f"{name} is not installed; see docs/install.md")
+            report.problems.append(f"{name} is not installed; see docs/install.md")
             continue
-        matches = found.split("+")[0] in tested
+        matches = is_tested(name, found)
         report.lines.append(f"{name} {found}" + ("" if matches else f"   (tested with {' and '.join(tested)})"))
         if name == "verl" and not matches:
             report.problems.append(f"verl {found} is installed; this plugin is for verl {tested[0]}")
@@ -111,13 +102,16 @@ def compare_with_lock(report: Report) -> None:
     report.warnings += comparison.warnings
 
 
-def _version(name: str) -> str | None:
-    for candidate in (name, f"{name}-cpu") if name == "vllm" else (name,):
-        try:
-            return metadata.version(candidate)
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+def _gpu_stack(report: Report, installation_only: bool) -> None:
+    import torch
+
+    if torch.version.cuda is None or runs_without_accelerator():
+        return
+    machine = Machine.look(torch.version.cuda)
+    for found in (software(machine),) if installation_only else (software(machine), hardware(machine)):
+        report.lines += found.lines
+        report.warnings += found.warnings
+        report.problems += found.problems
 
 
 def _platform(report: Report) -> None:
@@ -190,14 +184,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m verl_ext.doctor", description=__doc__)
     parser.add_argument("--ray", action="store_true", help="look inside a Ray worker too (starts a local Ray)")
     parser.add_argument("--quiet", action="store_true", help="print only what is wrong, and the verdict")
+    parser.add_argument(
+        "--installation", action="store_true", help="only what is installed: the GPUs are on another machine"
+    )
     options = parser.parse_args(arguments)
-    reports = [examine("this process")]
+    reports = [examine("this process", installation_only=options.installation)]
     if options.ray and not reports[0].problems:
         reports.append(_examine_in_ray())
     for report in reports:
         report.print(options.quiet)
     ready = not any(report.problems for report in reports)
-    print("CARE can run here." if ready else "CARE cannot run here; the lines marked !! say why.")
+    where = "with this installation" if options.installation else "here"
+    print(f"CARE can run {where}." if ready else f"CARE cannot run {where}; the lines marked !! say why.")
     return 0 if ready else 1
 
 

@@ -29,6 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recipe.care.config import CareConfig
 from verl_ext.invalid import INVALID, reason
+from verl_ext.rollout_checks import check_context, check_lengths, check_load_format, check_weight_transfer
 from verl_ext.validation import dynamic_sampling
 
 
@@ -62,6 +63,10 @@ def validate(config: DictConfig) -> None:
     check_numbers(config)
     _check_estimator(str(config.algorithm.adv_estimator))
     _check_rollout_gpus(config)
+    check_load_format(config)
+    check_lengths(config)
+    check_context(config)
+    check_weight_transfer(config)
     validate_config(config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
 
 
@@ -138,6 +143,10 @@ def summary(config: DictConfig) -> str:
         lines.append(f"sampling        groups all alike in {sampling.metric} are replaced")
     if config.actor_rollout_ref.model.lora_rank:
         lines.append(f"adapters        LoRA, rank {config.actor_rollout_ref.model.lora_rank}")
+    if context := check_context(config):
+        lines.append(f"context         {context}")
+    if note := check_weight_transfer(config):
+        lines.append(f"note            {note}")
     if config.algorithm.adv_estimator == "care":
         lines.append(f"care            {CareConfig.of_run(config.algorithm.get('care'))}")
     return "\n".join(lines)

@@ -39,9 +39,11 @@ HOOKS: dict[str, str] = {
 """Module of verl -> function called with it after its import. Inert unless ``care`` is chosen."""
 
 EVERY_RUN_HOOKS: dict[str, str] = {
+    "verl.models.transformers.qwen2_vl": "verl_ext.text_only_rows:install",
     "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.weight_socket:install",
 }
-"""The same, but at work whatever is chosen: a run without it could take another run's weights."""
+"""The same, but at work whatever is chosen: a run without them stops at a micro-batch without images, or could take
+another run's weights."""
 
 CPU_HOOKS: dict[str, str] = {
     "verl.experimental.agent_loop.agent_loop": "verl_ext.cpu.image_features:install",

@@ -55,6 +55,8 @@ class Model:
     """Input and output embeddings are one matrix."""
     vision: int
     """Parameters of the vision tower."""
+    context: int = 32_768
+    """Longest sequence, which is what vLLM makes room for unless it is told another."""
 
     @property
     def linears(self) -> tuple[tuple[int, int], ...]:
@@ -99,9 +101,9 @@ class Model:
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
-        Model("qwen2_5_vl_3b", 2048, 36, 16, 2, 128, 11008, 151936, True, 668_684_288),
-        Model("qwen2_5_vl_7b", 3584, 28, 28, 4, 128, 18944, 152064, False, 676_550_144),
-        Model("qwen3_vl_8b", 4096, 36, 32, 8, 128, 12288, 151936, False, 576_388_336),
+        Model("qwen2_5_vl_3b", 2048, 36, 16, 2, 128, 11008, 151936, True, 668_684_288, 128_000),
+        Model("qwen2_5_vl_7b", 3584, 28, 28, 4, 128, 18944, 152064, False, 676_550_144, 128_000),
+        Model("qwen3_vl_8b", 4096, 36, 32, 8, 128, 12288, 151936, False, 576_388_336, 262_144),
     )
 }
 
@@ -163,21 +165,34 @@ def estimate(model: Model, settings: Settings) -> Estimate:
     kept = BF16 * tokens * model.hidden * model.layers + 2 * tokens * model.layer_activations
     update = BF16 * adapters + gathered + kept + LOSS * logits
     share = settings.gpu_memory_utilization * settings.gpu_gib
-    room = (share - VLLM_WORK_GIB) * GIB - weights
     base = resident / GIB + RESERVE_GIB
-    return Estimate(
-        resident / GIB, base + share, base + log_probs / GIB, base + update / GIB, max(0, int(room // model.kv_token))
-    )
+    cache = cache_tokens(model, settings.gpu_memory_utilization, settings.gpu_gib, tensor_parallel=1)
+    return Estimate(resident / GIB, base + share, base + log_probs / GIB, base + update / GIB, cache)
+
+
+def cache_tokens(model: Model, utilization: float, gpu_gib: float, tensor_parallel: int) -> int:
+    """Tokens vLLM's cache has room for; it refuses to start where that is less than its longest sequence.
+
+    Args:
+        model: Its shape.
+        utilization: vLLM's share of each GPU.
+        gpu_gib: What a GPU has, in GiB.
+        tensor_parallel: GPUs that share weights and heads.
+    """
+    room = (utilization * gpu_gib - VLLM_WORK_GIB) * GIB - BF16 * model.parameters / tensor_parallel
+    return max(0, int(room // (model.kv_token / tensor_parallel)))
 
 
 def table(settings: Settings) -> str:
     """The estimates of all models, as Markdown."""
-    lines = ["| model | weights, adapters, Adam | rollouts | log-probs | update | peak | vLLM's cache |"]
-    lines.append("|" + "---|" * 7)
+    lines = [
+        "| model | weights, adapters, Adam | rollouts | log-probs | update | peak | vLLM's cache | its own context |"
+    ]
+    lines.append("|" + "---|" * 8)
     for model in MODELS.values():
         one = estimate(model, settings)
         phases = (one.resident, one.rollout, one.log_probs, one.update, one.peak)
-        room = f"{one.kv_tokens // 1000}k tokens"
+        room = f"{one.kv_tokens // 1000}k tokens | {model.context // 1000}k tokens"
         lines.append(f"| `{model.name}` | {' | '.join(f'{gib:.1f}' for gib in phases)} | {room} |")
     return "\n".join(lines)
 

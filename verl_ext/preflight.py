@@ -16,9 +16,34 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from verl_ext.cluster import Wanted, look_at, shortage
+
+
+def missing_in_cluster(nodes: int, gpus: int) -> list[str]:
+    """What the Ray cluster lacks that a run on several nodes joins; its head may be a machine without GPUs."""
+    lacking = shortage(Wanted(nodes, gpus), look_at("auto"))
+    if not lacking:
+        return []
+    return [
+        f"NNODES={nodes}: the Ray cluster has {lacking}. Start it (ray start --head here, ray start "
+        "--address=HEAD:6379 on the others) and wait with python -m verl_ext.cluster, which also examines each node; "
+        "docs/scaling.md"
+    ]
+
+
+def missing_attention(attention: str) -> list[str]:
+    """Whether the attention asked for is installed."""
+    if attention != "flash_attention_2" or importlib.util.find_spec("flash_attn") is not None:
+        return []
+    return [
+        "flash-attn is not installed, which verl's attention and packed rows need. Install a wheel of it "
+        "(docs/install.md), or set ATTENTION=sdpa"
+    ]
 
 
 def missing_gpus(wanted: int) -> list[str]:
@@ -111,11 +136,15 @@ def _wrong_with(file: Path) -> str | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m verl_ext.preflight", description=__doc__)
-    parser.add_argument("--gpus", type=int, required=True, help="GPUs wanted on this node")
+    parser.add_argument("--nodes", type=int, default=1, help="nodes; more than one are a Ray cluster (default: 1)")
+    parser.add_argument("--gpus", type=int, required=True, help="GPUs wanted on each node")
+    parser.add_argument("--attention", default="flash_attention_2", help="attn_implementation (default: %(default)s)")
     parser.add_argument("--model", required=True, help="model folder or hub id")
     parser.add_argument("--data", nargs="+", required=True, help="parquet files, or lists: [a.parquet,b.parquet]")
     options = parser.parse_args(arguments)
-    problems = [*missing_gpus(options.gpus), *missing_model(options.model), *missing_data(options.data)]
+    nodes, gpus = options.nodes, options.gpus
+    problems = missing_in_cluster(nodes, gpus) if nodes > 1 else missing_gpus(gpus)
+    problems += [*missing_attention(options.attention), *missing_model(options.model), *missing_data(options.data)]
     for problem in problems:
         print(f"missing: {problem}", file=sys.stderr)
     return 2 if problems else 0

@@ -52,13 +52,16 @@ def install_manager(config: DictConfig) -> None:
     """
     from omegaconf import open_dict
 
-    agent = config.actor_rollout_ref.rollout.agent
+    rollout = config.actor_rollout_ref.rollout
+    agent = rollout.agent
     chosen = agent.get("agent_loop_manager_class")
     # What a failed repair was sampled with says how far it may be pushed down.
     config.actor_rollout_ref.rollout.calculate_log_probs = True
     if chosen is None:
-        with open_dict(agent):
+        with open_dict(rollout):
             agent.agent_loop_manager_class = MANAGER
+            # Rollouts keep their order, which is that of arrival; repairs do not queue behind those of other prompts.
+            rollout.scheduling_policy = "priority"
     elif chosen != MANAGER:
         logger.warning(
             f"actor_rollout_ref.rollout.agent.agent_loop_manager_class={chosen} is kept; unless it derives from "

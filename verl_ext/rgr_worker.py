@@ -34,7 +34,6 @@ from uuid import uuid4
 import ray
 import torch
 import transfer_queue as tq
-import wrapt
 from verl.experimental.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
@@ -45,6 +44,7 @@ from recipe.care.repair import LengthLimits
 from recipe.care.representative import Outcome, RepairReport
 from verl_ext.rgr_group import Candidate, Group, Picker, Sibling, verdict_of
 from verl_ext.rgr_records import DECODED_AT, CandidateRepair, ReplacementRow, with_repairs
+from verl_ext.rgr_requests import FIRST, RequestRecorder, request_id_of_task
 from verl_ext.validation import dynamic_sampling
 
 if TYPE_CHECKING:
@@ -52,25 +52,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REPAIR_TIMEOUT_S = 300.0
-"""A repair decodes less than a rollout does; one that takes longer than this hangs."""
 LAST_WORDS_S = 3.0
 """Time given to Ray to pass on the message that ends a run."""
 ABORTED = ("aborted", "abort")
 
 _group: ContextVar[Group | None] = ContextVar("care_group", default=None)
 """The group of the training prompt this task belongs to; None for validation."""
-_request_id: ContextVar[str] = ContextVar("care_request_id", default="")
-"""The id the latest request of this task was routed by; empty if its agent loop asked from another task."""
-
-
-class RequestRecorder(wrapt.ObjectProxy):
-    """An LLM client that notes the id of each request: verl's agent loops draw one and do not return it."""
-
-    async def generate(self, request_id: str, **kwargs: Any) -> TokenOutput:
-        """Forward a request."""
-        _request_id.set(request_id)
-        return await self.__wrapped__.generate(request_id, **kwargs)
 
 
 class RepairingMixin:
@@ -132,7 +119,7 @@ class RepairingMixin:
         output.extra_fields[DECODED_AT] = time.time()
         await postprocess(output, validate, **kwargs)
         key = f"{kwargs['uid']}_{kwargs['session_id']}_0"
-        group.add(Sibling(key, output, kwargs, _request_id.get() or uuid4().hex))
+        group.add(Sibling(key, output, kwargs, request_id_of_task.get() or uuid4().hex))
 
     async def _settle(self, group: Group | None) -> None:
         if group is None or not group.settle():
@@ -172,7 +159,7 @@ class RepairingMixin:
         else:
             try:
                 work = self._decode_and_score(candidate, sampling_params)
-                outcome, tokens, row = await asyncio.wait_for(work, REPAIR_TIMEOUT_S)
+                outcome, tokens, row = await asyncio.wait_for(work, self.llm_client.repair_limit_s)
             except Exception as error:
                 logger.warning("CARE: the repair of %s failed: %r", candidate.sibling.key, error, exc_info=True)
                 outcome = Outcome.FAILED_REQUEST
@@ -196,6 +183,7 @@ class RepairingMixin:
             audio_data=media.get("audios"),
             mm_processor_output=failed.mm_processor_output,
             mm_processor_kwargs=failed.mm_processor_kwargs,
+            priority=FIRST,
         )
         if not answer.token_ids or answer.stop_reason in ABORTED:
             return Outcome.DISCARDED, len(answer.token_ids), None

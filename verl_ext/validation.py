@@ -24,6 +24,7 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareConfigError
 from recipe.care.loss_scale import check_loss_agg_mode
 from verl_ext import hooks
+from verl_ext.rollout_checks import check_lengths, check_load_format
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -100,6 +101,8 @@ def _check_rollout(config: DictConfig) -> None:
     if n < 2:
         remedy = "a group needs at least a correct and a failed rollout; set it to 2 or more (the paper's G is 8)"
         _refuse("actor_rollout_ref.rollout.n", n, remedy)
+    check_lengths(config)
+    check_load_format(config)
 
 
 def _check_objective(config: DictConfig) -> None:

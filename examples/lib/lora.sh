@@ -38,8 +38,6 @@ case $LORA in
         'actor_rollout_ref.model.exclude_modules=.*visual.*'
         # verl's default keeps frozen weights in fp32, twice the memory; the adapters follow the weights' type.
         actor_rollout_ref.actor.fsdp_config.model_dtype=bf16
-        # vLLM reads the base weights itself, so that only adapters are synchronised.
-        actor_rollout_ref.rollout.load_format=safetensors
     )
     ;;
 *)

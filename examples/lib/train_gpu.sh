@@ -13,9 +13,9 @@
 # limitations under the License.
 # Sourced by the GPU scripts after they have set their variables: checks what a run needs, then starts stock verl.
 #
-# Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION
-# PARAM_OFFLOAD LR SEED EPOCHS SAVE_FREQ TEST_FREQ OUT_DIR EXPERIMENT LOGGER DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, what
-# common.sh defines, and the arguments of the script.
+# Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS MAX_MODEL_LEN
+# GPU_MEMORY_UTILIZATION PARAM_OFFLOAD ATTENTION LR SEED EPOCHS SAVE_FREQ TEST_FREQ KEEP_CHECKPOINTS OUT_DIR EXPERIMENT LOGGER
+# DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, what common.sh defines, and the arguments of the script.
 
 # The paper's settings are the defaults of algorithm.care. The repair samples as the authors' code does.
 CARE_SETTINGS=(
@@ -25,6 +25,27 @@ CARE_SETTINGS=(
 )
 source "$ROOT/examples/lib/methods.sh"
 need_active_environment torch omegaconf verl verl_ext
+
+case $ATTENTION in
+flash_attention_2) ATTENTION_OVERRIDES=(actor_rollout_ref.model.use_remove_padding=True) ;;
+sdpa)
+    ATTENTION_OVERRIDES=(
+        +actor_rollout_ref.model.override_config.attn_implementation=sdpa
+        # Rows packed end to end need flash-attn; without it each is padded to the longest of its micro-batch.
+        actor_rollout_ref.model.use_remove_padding=False
+    )
+    ;;
+*) die "ATTENTION=$ATTENTION: set it to flash_attention_2 (needs flash-attn) or sdpa (torch's own, rows padded)" ;;
+esac
+# A run reserves CPUs from Ray and waits forever, without a word, where there are fewer: one for each process in which
+# TransferQueue keeps rows (verl's default is 8), three with each GPU, two more.
+STORAGE_UNITS=$((NNODES * NGPUS_PER_NODE < 8 ? NNODES * NGPUS_PER_NODE : 8))
+RAY_CPUS=$((STORAGE_UNITS + 3 * NGPUS_PER_NODE + 2))
+RAY=()
+if ((NNODES == 1 && $(nproc) < RAY_CPUS)); then
+    # It is a number Ray counts with; the processes share the cores that are there.
+    RAY=(ray_kwargs.ray_init.num_cpus="$RAY_CPUS")
+fi
 
 DATA=(
     data.train_files="$(hydra_value "$TRAIN_FILES")"
@@ -41,7 +62,7 @@ DATA=(
 )
 MODEL=(
     actor_rollout_ref.model.path="$(hydra_value "$MODEL_PATH")"
-    actor_rollout_ref.model.use_remove_padding=True
+    "${ATTENTION_OVERRIDES[@]}"
     actor_rollout_ref.model.enable_gradient_checkpointing=True
 )
 ACTOR=(
@@ -65,6 +86,12 @@ ROLLOUT=(
     actor_rollout_ref.rollout.seed="$SEED"
     actor_rollout_ref.rollout.tensor_model_parallel_size="$ROLLOUT_TP"
     actor_rollout_ref.rollout.gpu_memory_utilization="$GPU_MEMORY_UTILIZATION"
+    # Prompt, response, and 1,024 tokens for a repair of the longest failure. Without it vLLM wants cache for a sequence as
+    # long as the model's whole context, which for Qwen3-VL 8B beside its trainer does not fit 80 GB.
+    actor_rollout_ref.rollout.max_model_len="$MAX_MODEL_LEN"
+    # vLLM reads the model's weights itself. verl's default, dummy weights, leaves whatever is in no checkpoint random: from
+    # vLLM 0.28 on that is the normalisation of images. And with adapters only these are synchronised then.
+    actor_rollout_ref.rollout.load_format=auto
     actor_rollout_ref.rollout.calculate_log_probs=True
     actor_rollout_ref.rollout.log_prob_use_dynamic_bsz=True
     actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu="$MICRO_TOKENS"
@@ -82,6 +109,9 @@ TRAINER=(
     trainer.total_epochs="$EPOCHS"
     trainer.save_freq="$SAVE_FREQ"
     trainer.test_freq="$TEST_FREQ"
+    # verl keeps every checkpoint otherwise: of a 7B model about 100 GB each.
+    trainer.max_actor_ckpt_to_keep="$KEEP_CHECKPOINTS"
+    transfer_queue.backend.SimpleStorage.num_data_storage_units="$STORAGE_UNITS"
     trainer.logger="$LOGGER"
     trainer.project_name=care
     trainer.experiment_name="$(hydra_value "$EXPERIMENT")"
@@ -92,12 +122,13 @@ TRAINER=(
     trainer.validation_data_dir="$(hydra_value "$OUT_DIR/validation")"
     hydra.run.dir="$(hydra_value "$OUT_DIR/hydra")"
 )
-ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${TRAINER[@]}")
+ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]}" "${TRAINER[@]}" "${RAY[@]}")
 ARGUMENTS+=("${METHOD_OVERRIDES[@]}" "${LORA_OVERRIDES[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
 fi
-"$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --model "$MODEL_PATH" --data "$TRAIN_FILES" "$VAL_FILES"
+"$PYTHON" -m verl_ext.preflight --nodes "$NNODES" --gpus "$NGPUS_PER_NODE" --attention "$ATTENTION" \
+    --model "$MODEL_PATH" --data "$TRAIN_FILES" "$VAL_FILES"
 "$PYTHON" -m verl_ext.record "$OUT_DIR"
 exec "$PYTHON" -m verl.trainer.main_ppo "${ARGUMENTS[@]}"

@@ -139,7 +139,7 @@ def draw_splits(settings: DataSettings) -> dict[str, list[Question]]:
 def write_splits(settings: DataSettings, folder: Path) -> None:
     """Write ``train.parquet``, ``val.parquet`` and ``test.parquet`` to ``folder``."""
     for split, questions in draw_splits(settings).items():
-        rows = [_row(question, settings.task, split, index) for index, question in enumerate(questions)]
+        rows = [question_row(question, settings.task, split, index) for index, question in enumerate(questions)]
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"{split}.parquet")
 
 
@@ -171,7 +171,7 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _row(question: Question, task: str, split: str, index: int) -> dict[str, object]:
+def question_row(question: Question, task: str, split: str, index: int) -> dict[str, object]:
     """One row of ``SCHEMA``; every key is always present."""
     image = _png(question.image)
     return {

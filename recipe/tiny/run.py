@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_tail(run_dir / "train.log"), file=sys.stderr)
         print("Running the same command again resumes from the last checkpoint.", file=sys.stderr)
         return status
-    _report(run_dir, options.label)
+    report_run(run_dir, options.label)
     return 0
 
 
@@ -148,13 +148,12 @@ def _stop_everything(trainer: subprocess.Popen[bytes]) -> None:
         psutil.wait_procs(left, timeout=5)
 
 
-def _report(run_dir: Path, label: str) -> None:
-    from recipe.tiny.plot import plot_runs
-
+def report_run(run_dir: Path, label: str) -> None:
+    """Draw the curves of a finished run, write its ``report.json`` last, and say how it went."""
     files = metrics_files(run_dir)
     steps = read_attempts(files)
     validated = [step for step in steps if step.val_accuracy is not None]
-    plot_runs({label: files}, run_dir / "curves.png")
+    where = f"{_picture(run_dir, label, files)}   checkpoint: {run_dir / 'checkpoints'}"
     report = {
         "label": label,
         "steps": steps[-1].number,
@@ -163,9 +162,18 @@ def _report(run_dir: Path, label: str) -> None:
         "step_seconds_median": _median([step.seconds for step in steps[1:] if step.seconds is not None]),
     }
     (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    where = f"Picture: {run_dir / 'curves.png'}   checkpoint: {run_dir / 'checkpoints'}"
     pace = f"{report['step_seconds_median']:.2f} s a step (median)"
     print(f"{label}: {_change(validated)}; {pace}.\n{where}")
+
+
+def _picture(run_dir: Path, label: str, files: Sequence[Path]) -> str:
+    """Draw the curves; says where they are, or why not: a run is not lost for want of a picture."""
+    try:
+        from recipe.tiny.plot import plot_runs
+    except ImportError as error:
+        return f"No picture ({error}; pip install matplotlib, then python -m recipe.tiny.plot)."
+    plot_runs({label: files}, run_dir / "curves.png")
+    return f"Picture: {run_dir / 'curves.png'}"
 
 
 def _change(validated: Sequence[Step]) -> str:

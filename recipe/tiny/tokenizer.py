@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tokenizers import pre_tokenizers
 from tokenizers.trainers import BpeTrainer
@@ -75,9 +75,14 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int = 512) -> Qwen2Tokeniz
     )
     backend.train_from_iterator(texts, trainer)
     trained = json.loads(backend.to_str())["model"]
+    return qwen_tokenizer(trained["vocab"], [tuple(merge) for merge in trained["merges"]])
+
+
+def qwen_tokenizer(vocabulary: Mapping[str, int], merges: Sequence[tuple[str, ...]]) -> Qwen2Tokenizer:
+    """A tokenizer of these tokens, in byte-level form, and the special ones after them."""
     return Qwen2Tokenizer(
-        vocab=trained["vocab"],
-        merges=[tuple(merge) for merge in trained["merges"]],
+        vocab=dict(vocabulary),
+        merges=list(merges),
         unk_token=PAD,
         eos_token=EOS,
         pad_token=PAD,

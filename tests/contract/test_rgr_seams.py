@@ -22,7 +22,8 @@ import ray
 
 from recipe.care.errors import CareConfigError
 from verl_ext.dry_run import compose
-from verl_ext.rgr_worker import CareAgentLoopManager, CareAgentLoopWorker, RequestRecorder, _request_id
+from verl_ext.rgr_requests import RequestRecorder, request_id_of_task
+from verl_ext.rgr_worker import CareAgentLoopManager, CareAgentLoopWorker
 from verl_ext.validation import validate_run
 
 
@@ -77,6 +78,7 @@ def test_requests_are_asked_as_verls_client_wants_them():
 
 class Client:
     name = "client"
+    _acquire_server = None
 
     async def generate(self, request_id, **kwargs):
         return request_id, kwargs
@@ -88,7 +90,7 @@ def test_the_recorder_reaches_the_agent_loop_through_hydra_and_notes_the_id():
         loop = hydra.utils.instantiate({"_target_": "types.SimpleNamespace"}, server_manager=recorder)
         assert isinstance(loop.server_manager, RequestRecorder) and loop.server_manager.name == "client"
         answer = await loop.server_manager.generate("r-1", prompt_ids=[1])
-        return answer, _request_id.get()
+        return answer, request_id_of_task.get()
 
     assert asyncio.run(ask()) == (("r-1", {"prompt_ids": [1]}), "r-1")
 

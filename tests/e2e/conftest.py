@@ -35,7 +35,17 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
-LONGEST_FIRST = ("training", "recipe", "swap", "methods", "against_grpo", "data_prep", "two_nodes", "evaluate")
+LONGEST_FIRST = (
+    "training",
+    "check_gpu",
+    "recipe",
+    "swap",
+    "methods",
+    "against_grpo",
+    "data_prep",
+    "two_nodes",
+    "evaluate",
+)
 """Files by how long they take, so that no process is left with a long one at the end while the other has none."""
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 10

@@ -159,9 +159,9 @@ LORA = {
     "actor_rollout_ref.model.exclude_modules": ".*visual.*",
     f"{ACTOR}.fsdp_config.model_dtype": "bf16",
     f"{ACTOR}.optim.lr": 1e-5,
-    "actor_rollout_ref.rollout.load_format": "safetensors",
     # Those of one GPU.
     "trainer.n_gpus_per_node": 1,
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
     "actor_rollout_ref.rollout.tensor_model_parallel_size": 1,
     f"{ACTOR}.ppo_max_token_len_per_gpu": 8192,
     "actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu": 8192,

@@ -227,6 +227,31 @@ def test_set_up_mends_an_environment_without_pip(run, tmp_path):
 
 
 @pytest.mark.parametrize("script", RL)
+def test_the_attention_without_flash_attn_pads_rows(script, run, stub, calls):
+    assert run(script, DRY_RUN="1", PYTHON=str(stub)).returncode == 0
+    assert run(script, DRY_RUN="1", PYTHON=str(stub), ATTENTION="sdpa").returncode == 0
+    packed, padded = (_values(call[3:]) for call in calls()[-2:])
+    kind = "actor_rollout_ref.model.override_config.attn_implementation"
+    assert packed["actor_rollout_ref.model.use_remove_padding"] is True and kind not in packed
+    assert padded["actor_rollout_ref.model.use_remove_padding"] is False and padded[kind] == "sdpa"
+    result = run(script, DRY_RUN="1", PYTHON=str(stub), ATTENTION="flash")
+    assert result.returncode == 2 and "ATTENTION=flash: set it to" in result.stderr
+
+
+@pytest.mark.parametrize("script", RL)
+def test_a_small_machine_has_logical_cpus_enough(script, run, stub, calls):
+    """With a GPU more than cores, so on every machine; a cluster that is there already has its own."""
+    assert run(script, DRY_RUN="1", PYTHON=str(stub), NGPUS_PER_NODE="500").returncode == 0
+    assert run(script, DRY_RUN="1", PYTHON=str(stub), NGPUS_PER_NODE="500", NNODES="2").returncode == 0
+    alone, cluster = (_values(call[3:]) for call in calls()[-2:])
+    assert alone["ray_kwargs.ray_init.num_cpus"] == 8 + 3 * 500 + 2
+    assert "ray_kwargs.ray_init.num_cpus" not in cluster
+    for values in (alone, cluster):
+        assert values["transfer_queue.backend.SimpleStorage.num_data_storage_units"] == 8
+        assert values["trainer.max_actor_ckpt_to_keep"] == 2
+
+
+@pytest.mark.parametrize("script", RL)
 def test_default_data_is_what_the_documented_commands_write(script, run, stub, calls):
     assert run(script, DRY_RUN="1", PYTHON=str(stub)).returncode == 0
     values = _values(calls()[-1][3:])

@@ -27,7 +27,8 @@ from recipe.care.config import CareConfig
 from recipe.care.repair import LengthLimits
 from verl_ext.rgr_group import Picker
 from verl_ext.rgr_records import REPAIR, CandidateRepair
-from verl_ext.rgr_worker import CareAgentLoopWorker, RequestRecorder
+from verl_ext.rgr_requests import RequestRecorder
+from verl_ext.rgr_worker import CareAgentLoopWorker
 
 _SYMBOLS = bytes_to_unicode()
 
@@ -80,8 +81,12 @@ class Server:
     def __init__(self, rollouts, repair=None, delay=0.0):
         self.rollouts, self.repair, self.delay, self.requests = rollouts, repair, delay, []
 
-    async def generate(self, request_id, *, prompt_ids, sampling_params, **media):
+    async def _acquire_server(self, request_id):
+        raise NotImplementedError
+
+    async def generate(self, request_id, *, prompt_ids, sampling_params, priority=0, **media):
         self.requests.append(SimpleNamespace(id=request_id, prompt=prompt_ids, params=sampling_params, media=media))
+        self.requests[-1].priority = priority
         if "max_tokens" in sampling_params:
             await asyncio.sleep(self.delay)
             if isinstance(self.repair, Exception):

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 PROBE = Path(__file__).with_name("engine_probe.py")
-LAYOUTS = ("one", "fixed", "halves", "dynamic")
+LAYOUTS = ("one", "single", "fixed", "halves", "dynamic")
 CASES = ("fsdp", "fsdp2", "fsdp2_checkpointing", "fsdp_lora", "fsdp2_lora")
 
 
@@ -84,6 +84,12 @@ def test_packed_rows(measured):
 def test_rows_of_one_length(measured, batch):
     _, found = measured
     assert found["equally_long"][batch] < 1e-4
+
+
+@pytest.mark.parametrize("strategy", ["fsdp", "fsdp2"])
+def test_a_batch_without_images_trains(measured, strategy):
+    _, found = measured
+    assert 0 < found[f"{strategy}_text_only_grad_norm"] < float("inf")
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "fsdp2"])

@@ -16,7 +16,7 @@
 import pytest
 import torch
 
-from verl_ext.memory_estimate import GIB, MODELS, Model, Settings, estimate, main
+from verl_ext.memory_estimate import GIB, MODELS, Model, Settings, cache_tokens, estimate, main
 
 TOY = Model("toy", 4, 2, 2, 1, 2, 8, 10, False, 100)
 
@@ -41,6 +41,17 @@ def test_phases_by_hand():
     assert found.update * GIB == pytest.approx(resident + 5 * GIB + update)
     # 10 GiB of vLLM, less 3 for its work and the weights, at 2 * 2 bytes * 2 layers * 1 head * 2.
     assert found.kv_tokens == (7 * GIB - 936) // 16
+
+
+def test_tensor_parallel_gpus_share_weights_and_heads():
+    # A half of 468 * 2 bytes of weights, and of 16 bytes a token.
+    assert cache_tokens(TOY, 0.5, 20, tensor_parallel=2) == (7 * GIB - 468) // 8
+
+
+def test_the_8b_model_beside_its_trainer_has_no_room_for_its_whole_context():
+    """Which vLLM insists on unless it is told the longest sequence; the others' fits."""
+    room = {name: estimate(model, Settings()).kv_tokens for name, model in MODELS.items()}
+    assert [name for name, model in MODELS.items() if room[name] < model.context] == ["qwen3_vl_8b"]
 
 
 @pytest.mark.parametrize("name", MODELS)

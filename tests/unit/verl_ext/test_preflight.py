@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 
 from verl_ext import preflight
-from verl_ext.preflight import missing_data, missing_model
+from verl_ext.cluster import Node
+from verl_ext.preflight import missing_attention, missing_data, missing_model
 
 
 @pytest.fixture
@@ -71,6 +72,28 @@ def test_a_mistyped_folder_is_not_only_called_a_hub_id(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
     (problem,) = missing_model("runs/modle")
     assert "runs/modle: there is no such folder here" in problem and "(offline)" in problem
+
+
+def test_the_head_of_a_cluster_needs_no_gpu_of_its_own(monkeypatch, capsys, files):
+    """Its nodes do."""
+    nodes = [Node("head", "a", 0), Node("one", "b", 8)]
+    monkeypatch.setattr(preflight, "look_at", lambda address: nodes)
+    rest = ["--gpus", "8", "--attention", "sdpa", "--model", str(files), "--data", f"{files}/a.parquet"]
+    (files / "config.json").write_text("{}")
+    assert preflight.main(["--nodes", "2", *rest]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "NNODES=2" in line and "1 of 2 nodes with 8 GPUs" in line and "ray start" in line
+    nodes.append(Node("two", "c", 8))
+    assert preflight.main(["--nodes", "2", *rest]) == 0
+
+
+def test_attention_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: None)
+    (problem,) = missing_attention("flash_attention_2")
+    assert "flash-attn is not installed" in problem and "ATTENTION=sdpa" in problem
+    assert missing_attention("sdpa") == []
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: name)
+    assert missing_attention("flash_attention_2") == []
 
 
 def test_all_that_is_missing_is_said_at_once(monkeypatch, capsys):

@@ -247,12 +247,14 @@ def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
 
 
 def test_the_trainer_chooses_the_workers_unless_the_user_did(caplog):
-    rollout = {"agent": {"num_workers": 1}, "calculate_log_probs": False}
+    rollout = {"agent": {"num_workers": 1}, "calculate_log_probs": False, "scheduling_policy": "fcfs"}
     config = OmegaConf.create({"actor_rollout_ref": {"rollout": rollout}})
     OmegaConf.set_struct(config, True)
     install_manager(config)
     assert config.actor_rollout_ref.rollout.calculate_log_probs
     assert config.actor_rollout_ref.rollout.agent.agent_loop_manager_class == MANAGER
+    # vLLM looks at the priority of a repair only then.
+    assert config.actor_rollout_ref.rollout.scheduling_policy == "priority"
     install_manager(config)
     assert not caplog.records
     config.actor_rollout_ref.rollout.agent.agent_loop_manager_class = "mine.Manager"

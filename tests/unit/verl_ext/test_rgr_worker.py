@@ -40,7 +40,7 @@ from tests.unit.verl_ext.rgr_fakes import (
     response,
     run,
 )
-from verl_ext import rgr_worker
+from verl_ext import rgr_requests, rgr_worker
 from verl_ext.rgr_group import Picker
 from verl_ext.rgr_records import DECODED_AT, SCORED, without_repair
 from verl_ext.rgr_worker import CareAgentLoopWorker
@@ -98,7 +98,7 @@ def test_a_repair_is_routed_as_its_failure_and_asked_in_ids(queue):
     assert request.id == "r-1"
     assert request.prompt == [81, *b"<think>so", *b"\nAgain.\n"]
     assert request.params == {"temperature": 0.6, "top_p": 0.95, "logprobs": True, "max_tokens": 50}
-    assert request.media["image_data"] == ["picture"]
+    assert request.media["image_data"] == ["picture"] and request.priority < server.requests[0].priority
 
 
 def test_without_overrides_the_rollouts_sampling_settings_hold(queue):
@@ -251,7 +251,7 @@ def test_a_failing_request_costs_only_the_repair(queue, caplog):
 
 
 def test_a_repair_that_hangs_is_given_up(queue, monkeypatch):
-    monkeypatch.setattr(rgr_worker, "REPAIR_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(rgr_requests, "SHORTEST_LIMIT_S", 0.05)
     run(Server([RIGHT, WRONG, RIGHT, RIGHT], MENDED, delay=30.0))
     (repair,) = repairs_in(queue).values()
     assert repair.report.outcome is Outcome.FAILED_REQUEST

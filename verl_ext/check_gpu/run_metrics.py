@@ -1,0 +1,88 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What verl's metrics of a run, and CARE's log of its choices, say."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from verl_ext.check_gpu.report import PARTS, Check, Method
+from verl_ext.check_gpu.settings import METHOD, METHODS, method_of
+
+
+def choices(left: Path) -> dict[str, tuple[object, ...]]:
+    """What CARE chose in the first step, by row."""
+    path = left / "care" / "1.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return {row["key"]: (row["role"], row["anchor"], row["k_prime"]) for row in rows}
+
+
+def summarise(steps: Mapping[int, Mapping[str, float]]) -> list[Method]:
+    """Medians by method, without the first round, which warms up."""
+    methods = []
+    for method in ("grpo", "care_no_rgr", "care"):
+        mine = [data for step, data in steps.items() if method_of(step) == method and step > len(METHODS)]
+        if not mine:
+            continue
+
+        def median(name: str, mine: Sequence[Mapping[str, float]] = mine) -> float:
+            return statistics.median(data.get(name, float("nan")) for data in mine)
+
+        seconds = {part: median(f"timing_s/{part}") for part in ("step", *PARTS)}
+        throughput, mfu = median("perf/throughput"), median("perf/mfu/actor")
+        methods.append(
+            Method(method, len(mine), seconds, throughput, mfu, median("actor/perf/max_memory_allocated_gb"))
+        )
+    return methods
+
+
+def learned_something(steps: Mapping[int, Mapping[str, float]]) -> list[Check]:
+    """That each kind of group and of repair occurred, and that both engines have the same weights."""
+    care = [data for step, data in steps.items() if method_of(step) == "care"]
+    checks = []
+    for name in ("groups_mixed", "groups_all_correct", "groups_all_wrong"):
+        share = max((data[f"care/{name}"] for data in care), default=0.0)
+        checks.append(Check(f"care/{name} occurred", share > 0, f"largest share {share:.2f}"))
+    passed = [data["care/rgr/pass_rate"] for data in care]
+    both = bool(passed) and max(passed) > 0 and min(passed) < 1
+    checks.append(Check("repairs passed, and failed", both, f"pass rates {', '.join(f'{one:.2f}' for one in passed)}"))
+    failed = sum(data["care/rgr/failed_requests"] for data in care)
+    checks.append(Check("no request for a repair failed", failed == 0, f"{failed:.0f}"))
+    corr = [data["training/rollout_actor_probs_pearson_corr"] for data in steps.values()]
+    checks.append(
+        Check("vLLM's and the actor's probabilities", min(corr) > 0.9, f"correlation {min(corr):.4f} at least")
+    )
+    moved = [data["actor/grad_norm"] for data in steps.values()]
+    checks.append(Check("every step has a gradient", min(moved) > 0, f"smallest norm {min(moved):.2g}"))
+    order = all(int(data[METHOD]) == METHODS.index(method_of(step)) for step, data in steps.items())
+    checks.append(Check("methods took turns", order, f"{len(steps)} steps"))
+    return checks
+
+
+def repairs(steps: Mapping[int, Mapping[str, float]]) -> list[tuple[str, str]]:
+    """What repairs cost, over the measured steps of CARE."""
+    care = [data for step, data in steps.items() if method_of(step) == "care" and step > len(METHODS)]
+    if not care:
+        return []
+    names = {"triggered": "repairs asked for a step", "tokens": "tokens decoded for repairs a step"}
+    figures = [
+        (text, f"{statistics.mean(data[f'care/rgr/{name}'] for data in care):.0f}") for name, text in names.items()
+    ]
+    waited = statistics.mean(data["care/rgr/wait_only_s"] for data in care)
+    share = sum(data["care/rgr/wait_only_s"] for data in care) / sum(data["timing_s/gen"] for data in care)
+    figures.append(("seconds a step waited for repairs only", f"{waited:.2f} ({100 * share:.0f}% of generation)"))
+    return figures

@@ -1,0 +1,122 @@
+# Copyright 2026 The CARE-verl authors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A trainer that changes the method with every step and leaves what two of its steps computed.
+
+Whatever slows the machine then slows all methods.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+import torch
+import transfer_queue as tq
+
+from recipe.care.config import CareConfig
+from verl_ext.check_gpu.settings import METHOD, METHODS, OUT, method_of
+from verl_ext.engine import EMBEDDINGS, POOL_MASK
+from verl_ext.group_log import write_group_log
+from verl_ext.rollouts import read_rollouts
+from verl_ext.step import compute_step
+
+if TYPE_CHECKING:
+    from transfer_queue import KVBatchMeta
+
+    from verl_ext.check_gpu.worker import SwitchedManager
+
+KEPT_ROWS = 8
+"""Rows that are computed again."""
+FIELDS = ("input_ids", "position_ids", "responses", "response_mask", "old_log_probs", "rollout_log_probs", POOL_MASK)
+
+
+class AlternatingMixin:
+    """Put before CARE's trainer; ``care`` is what that one looks at in each of its methods."""
+
+    config: Any
+    care: CareConfig | None
+    global_steps: int
+    agent_loop_manager: SwitchedManager
+    tokenizer: Any
+    _repairs: Any
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)  # type: ignore[call-arg]
+        assert self.care is not None
+        self._chosen = self.care
+        self._folder = Path(os.environ[OUT])
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def on_step_begin(self) -> None:
+        """Choose the step's method before its prompts are sent out."""
+        super().on_step_begin()  # type: ignore[misc]
+        method = method_of(self.global_steps)
+        self.care = {"grpo": None, "care": self._chosen, "care_no_rgr": self._without_repairs()}[method]
+        self.config.algorithm.adv_estimator = "grpo" if method == "grpo" else "care"
+        self._repairs = None
+        ray.get([worker.repair.remote(method == "care") for worker in self.agent_loop_manager.agent_loop_workers])
+
+    def _without_repairs(self) -> CareConfig:
+        return dataclasses.replace(self._chosen, rgr=dataclasses.replace(self._chosen.rgr, enable=False))
+
+    def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+        compute = super()._compute_old_log_prob  # type: ignore[misc]
+        if self.global_steps != 1:
+            return compute(batch, metrics=metrics)
+        # GRPO's step all the same; but what CARE would choose here can be compared with what it chooses elsewhere.
+        self.care = self._without_repairs()
+        batch = compute(batch, metrics=metrics)
+        rollouts = read_rollouts(batch, self.care.positive_threshold)
+        step = compute_step(rollouts, self.tokenizer, self.care, self.config.actor_rollout_ref.actor.loss_agg_mode)
+        write_group_log(self._folder, self.global_steps, rollouts, step.regions, step.result)
+        self.care = None
+        return batch
+
+    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+        batch = super()._compute_advantage(batch, metrics=metrics)  # type: ignore[misc]
+        metrics[METHOD] = METHODS.index(method_of(self.global_steps))
+        if self.global_steps <= 2:
+            self._leave(batch)
+        return batch
+
+    def _leave(self, batch: KVBatchMeta) -> None:
+        """Write the rollouts of this step with CARE's part in them, and some rows as the model sees them."""
+        assert self._chosen is not None
+        rollouts = read_rollouts(batch, self._chosen.positive_threshold)
+        repaired_B = torch.zeros(len(batch), dtype=torch.bool) if self._repairs is None else self._repairs.repaired
+        real = [row for row, tag in enumerate(batch.tags) if not tag.get("is_padding", False)]
+        rows = sorted(real, key=lambda row: (not repaired_B[row], row))[:KEPT_ROWS]
+        part = batch.select_keys([batch.keys[row] for row in rows])
+        data = tq.kv_batch_get(
+            keys=part.keys, partition_id=part.partition_id, select_fields=[*FIELDS, EMBEDDINGS, "multi_modal_inputs"]
+        )
+        columns = {name: list(data[name].unbind()) for name in (*FIELDS, EMBEDDINGS)}
+        columns["multi_modal_inputs"] = [getattr(one, "data", one) for one in data["multi_modal_inputs"]]
+        advantages = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["advantages"])[
+            "advantages"
+        ]
+        left = {
+            "method": method_of(self.global_steps),
+            "care": self._chosen,
+            "loss_agg_mode": self.config.actor_rollout_ref.actor.loss_agg_mode,
+            "rollouts": rollouts,
+            "repairs": self._repairs,
+            "advantages": advantages.to_padded_tensor(0.0),
+            "repaired": repaired_B[rows],
+            "rows": columns,
+        }
+        torch.save(left, self._folder / f"step{self.global_steps}.pt")
