@@ -72,8 +72,8 @@ WHEN: dict[str, str] = {
     "rgr.template": "Your own text for another language or domain. It may hold no field and none of the four tags.",
     "rgr.candidates": "More for a choice nearer to the embeddings' and more decoding; `all` with `fill_to`.",
     "rgr.fill_to": "0.5 repairs failed and hard groups more, easy ones not at all (not in the paper).",
-    "rgr.temperature": "The authors' public code uses 0.6; the GPU scripts set it.",
-    "rgr.top_p": "The authors' public code uses 0.95; the GPU scripts set it.",
+    "rgr.temperature": "0.6 for the authors' public code; the paper repairs with the rollout's own.",
+    "rgr.top_p": "0.95 for the authors' public code; the paper repairs with the rollout's own.",
     "rgr.max_tokens": "Enough for a short second rationale and the answer; less saves decoding time.",
 }
 """When to change each key; a key without a line fails the tests."""

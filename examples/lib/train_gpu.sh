@@ -17,12 +17,8 @@
 # GPU_MEMORY_UTILIZATION PARAM_OFFLOAD ATTENTION LR SEED EPOCHS SAVE_FREQ TEST_FREQ KEEP_CHECKPOINTS OUT_DIR EXPERIMENT LOGGER
 # DRY_RUN PYTHON, LORA_OVERRIDES of lora.sh, what common.sh defines, and the arguments of the script.
 
-# The paper's settings are the defaults of algorithm.care. The repair samples as the authors' code does.
-CARE_SETTINGS=(
-    +algorithm.care.rgr.temperature=0.6
-    +algorithm.care.rgr.top_p=0.95
-    +algorithm.care.rgr.max_tokens=512
-)
+# What a run has by default (docs/configuration.md); +algorithm.care.preset=paper is the letter of the paper.
+CARE_SETTINGS=()
 source "$ROOT/examples/lib/methods.sh"
 need_active_environment torch omegaconf verl verl_ext
 
