@@ -169,9 +169,8 @@ def care_lesson(policy: Policy, rows: list[Row], group: list[int], care: CareCon
     apart = {row: (after.logp[row, : len(repairs[row][1])], repairs[row][1]) for row in replaced}
     if care.rgr.importance == "truncated":
         tokens_BT = weigh_failed_repairs(tokens_BT, {row: importance_weights(*pair) for row, pair in apart.items()})
-    tried = [one for one in reports if one is not None]
-    passed = sum(one.outcome is Outcome.PASSED for one in tried)
-    log = {"repairs": float(len(tried)), "pass_rate": passed / max(1, len(tried))}
+    outcomes = [one.outcome for one in reports if one is not None]
+    log = {"repairs": float(len(outcomes)), "pass_rate": outcomes.count(Outcome.PASSED) / max(1, len(outcomes))}
     if apart:
         log["mismatch"] = torch.cat([(old - sampled).abs() for old, sampled in apart.values()]).mean().item()
     return Lesson(now, tokens_BT, log)
@@ -263,8 +262,8 @@ def train(options: argparse.Namespace) -> Iterator[dict[str, float]]:
     group = [prompt for prompt in range(PROMPTS) for _ in range(GROUP)]
     for step in range(1, options.steps + 1):
         began, seed = time.monotonic(), 2 * (options.seed * 1_000_003 + step)
-        asked = [(prompt_ids(policy.processor, question), question) for question in draw.sample(questions, PROMPTS)]
-        asked = [asked[prompt] for prompt in group]
+        drawn = [(prompt_ids(policy.processor, question), question) for question in draw.sample(questions, PROMPTS)]
+        asked = [drawn[prompt] for prompt in group]
         written = policy.sample(asked, seed, temperature=1.0)
         rows = [policy.judge(q, prompt, ids, [1] * len(ids)) for (prompt, q), ids in zip(asked, written, strict=True)]
         is_care = options.method == "care"
@@ -282,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, required=True, help="folder that recipe.tiny.prepare has filled")
     parser.add_argument("--method", choices=("care", "grpo"), default="care", help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=60, help="updates (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of prompts and sampling (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of prompts and sampling")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="default: %(default)s; mixed needs 5e-5")
     parser.add_argument("--kl", action="store_true", help="KL to the model of the start, coefficient 0.01")
     parser.add_argument("--out", type=Path, default=Path("runs/loop.jsonl"), help="default: %(default)s")

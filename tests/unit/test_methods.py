@@ -122,17 +122,16 @@ def test_methods_are_valid_and_differ_where_they_should(script, resolve):
         found = _differences(grpo, configs[method])
         care = {key: found.pop(key) for key in list(found) if key.startswith("algorithm.care.")}
         assert found == changes, method
-        assert bool(care) == method.startswith("care")
+        assert bool(care) == (method == "care_no_rgr" or (method == "care" and script == TINY))
     assert _differences(configs["care"], configs["care_no_rgr"]) == {"algorithm.care.rgr.enable": False}
 
 
 @pytest.mark.parametrize("script", GPU_SCRIPTS)
-def test_care_has_the_papers_settings(script, resolve):
+def test_care_has_what_a_run_has_by_default(script, resolve):
     config, _ = resolve(script)
-    care = CareConfig.from_omegaconf(config.algorithm.care)
-    assert care == CareConfig(rgr=care.rgr)
-    assert (care.rgr.temperature, care.rgr.top_p, care.rgr.max_tokens) == (0.6, 0.95, 512)
-    assert dataclasses.replace(care.rgr, temperature=None, top_p=None) == CareConfig().rgr
+    assert "care" not in config.algorithm
+    # Repairs are sampled as the rollouts are.
+    assert (CareConfig.of_run(None).rgr.temperature, CareConfig.of_run(None).rgr.top_p) == (None, None)
     shown = summary(config)
     for line in (
         "512 prompts x 8 rollouts, mini-batch 128 prompts",
@@ -161,7 +160,7 @@ LORA = {
     f"{ACTOR}.optim.lr": 1e-5,
     # Those of one GPU.
     "trainer.n_gpus_per_node": 1,
-    "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": 4,  # one a node
     "actor_rollout_ref.rollout.tensor_model_parallel_size": 1,
     f"{ACTOR}.ppo_max_token_len_per_gpu": 8192,
     "actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu": 8192,
