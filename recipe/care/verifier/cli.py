@@ -31,7 +31,8 @@ DESCRIPTION = """\
 Score a JSONL file of predictions with CARE's verifier.
 
 Each line is an object with
-  data_source   chartqa, geometry3k, virl39k or tiny_<task> (or one for all lines: --data-source)
+  data_source   chartqa, geometry3k, virl39k, tiny_<task>, or maths, choice, chart, text for rows of your own
+                (or one for all lines: --data-source)
   solution_str  the model's response with its <think> and <answer> tags (also: response, output)
   ground_truth  the gold answer (also: gts)
   extra_info    optional: answer_type, options, question, tolerance, precise_value, as in the training files

@@ -148,8 +148,11 @@ class _Pool:
         self._free: queue.LifoQueue[_Lane] = queue.LifoQueue()  # the lane used last is the one that runs already
         for lane in self._lanes:
             self._free.put(lane)
+        self._settled = threading.Event()  # unset while a first worker starts: a second would only make it slower
+        self._settled.set()
 
     def ask(self, gold: str, pred: str) -> str:
+        self._settled.wait()
         try:
             lane = self._free.get(timeout=BUSY_LIMIT_S)
         except queue.Empty:
@@ -161,12 +164,21 @@ class _Pool:
 
     def start(self) -> None:
         """Start one lane, if one is free; a lane that cannot start says so when it is asked."""
-        with contextlib.suppress(queue.Empty, CareConfigError, EOFError, OSError):
-            lane = self._free.get_nowait()
-            try:
-                lane.start()
-            finally:
-                self._free.put(lane)
+        try:
+            with contextlib.suppress(queue.Empty, CareConfigError, EOFError, OSError):
+                lane = self._free.get_nowait()
+                try:
+                    lane.start()
+                finally:
+                    self._free.put(lane)
+        finally:
+            self._settled.set()
+
+    def start_in_background(self) -> threading.Thread:
+        self._settled.clear()
+        thread = threading.Thread(target=self.start, name="care-parser-start", daemon=True)
+        thread.start()
+        return thread
 
     def after_fork(self) -> None:
         for lane in self._lanes:
@@ -184,9 +196,7 @@ def start_early() -> threading.Thread:
     Returns:
         The thread that waits for the worker; nobody needs to join it.
     """
-    thread = threading.Thread(target=_POOL.start, name="care-parser-start", daemon=True)
-    thread.start()
-    return thread
+    return _POOL.start_in_background()
 
 
 def start_in_ray_worker() -> None:

@@ -19,6 +19,8 @@ functions, sets or letters of its own is wrong, however long a parser could thin
 
 from __future__ import annotations
 
+import functools
+
 from recipe.care.verifier.expressions import tokens_of
 from recipe.care.verifier.lanes import ask_parser
 from recipe.care.verifier.names import marked_names
@@ -37,6 +39,7 @@ _KINDS = tuple(
     )
 )
 _REPLIES = {
+    "refused": (False, "refused", True),
     "equal": (True, "parser", True),
     "different": (False, "parser", True),
     "numeric": (False, "parser_numeric", True),
@@ -61,10 +64,19 @@ def ask(gold: str, pred: str) -> Verdict:
     wanted, given = tokens_of(gold), tokens_of(pred)
     if wanted is None:
         return Verdict(False, "gold_unparsed", pred, verified=False)
-    if given is None or not _is_made_of(wanted, given):
-        return Verdict(False, "refused", pred)
-    correct, rule, verified = _REPLIES[ask_parser(to_latex(wanted), to_latex(given))]
+    if given is not None and _is_made_of(wanted, given):
+        reply = ask_parser(to_latex(wanted), to_latex(given))
+    else:
+        reply = _reply_to_refused(to_latex(wanted))
+    correct, rule, verified = _REPLIES[reply]
     return Verdict(correct, rule, pred, verified)
+
+
+@functools.lru_cache(maxsize=4096)
+def _reply_to_refused(gold: str) -> str:
+    """What becomes of an answer that is refused: it is wrong, unless its gold can be read by nobody."""
+    reply = ask_parser(gold, "0")
+    return reply if reply in ("unparsed_gold", "gold_timeout") else "refused"
 
 
 def _is_made_of(gold: tuple[Token, ...], pred: tuple[Token, ...]) -> bool:

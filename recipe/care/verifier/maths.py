@@ -28,7 +28,7 @@ from recipe.care.verifier.equations import (
     settle,
     without_approximation,
 )
-from recipe.care.verifier.expressions import compare_expressions, same_left_side, same_sides
+from recipe.care.verifier.expressions import compare_expressions, same_left_side, same_sides, tokens_of
 from recipe.care.verifier.finding import Finding, Terms
 from recipe.care.verifier.last_resort import ask
 from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
@@ -59,6 +59,8 @@ def judge_maths(problem: Problem, body: str, policy: NumberPolicy) -> Verdict:
     """Compare an answer with a gold that is a number, an expression or a structure of them."""
     gold, pred = spell(problem.gold), spell(body)
     found = compare(gold, pred, Terms(policy, problem.asks_for_ratio, problem.any_order))
+    if found.same is None and read_quantity(gold):  # what is no number here is none to the parser either
+        return Verdict(False, "not_a_number", pred)
     if found.same is None:
         return ask(gold, pred)
     return Verdict(found.same, found.rule, pred)
@@ -80,7 +82,7 @@ def compare(gold: str, pred: str, terms: Terms) -> Finding:
         pairs = as_pair(gold), as_pair(pred)
         if pairs[0] and pairs[1]:
             return _compare_sets(pairs[0], pairs[1], terms)
-        return Finding(False, "list")
+        return Finding(False if tokens_of(gold) else None, "list")
     named = read_assignments(gold), read_assignments(pred)
     if named[0] and named[1]:
         return _compare_assignments(named[0], named[1], terms)

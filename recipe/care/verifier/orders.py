@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from recipe.care.verifier.expressions import read_together
+from recipe.care.verifier.expressions import read_together, tokens_of
 from recipe.care.verifier.finding import Finding, Terms
 from recipe.care.verifier.regions import Region, read_region
 from recipe.care.verifier.structure import Chain, Sequence, read_chain
@@ -52,7 +52,8 @@ def compare_orders(
     if regions[0] and regions[1]:
         return _compare_regions(regions[0], regions[1], terms, compare_intervals)
     if not (_SAYS_WHERE.search(gold) and _SAYS_WHERE.search(pred)):
-        return Finding(False, "order")
+        is_read = regions[0] or (tokens_of(gold) and read_chain(gold)) or read_together(gold)[0]
+        return Finding(False if is_read else None, "order")
     parts = [[part.strip() for part in _BOTH.split(text)] for text in (gold, pred)]
     if len(parts[0]) > 1:
         return _compare_conditions(parts[0], parts[1], terms, compare)

@@ -21,11 +21,15 @@ import pytest
 from recipe.care.verifier.arithmetic import Undefined
 from recipe.care.verifier.equations import read_equation
 from recipe.care.verifier.evaluate import read_expression
+from recipe.care.verifier.expressions import read_together
 from recipe.care.verifier.normalise import clean, core
 from recipe.care.verifier.numbers_agree import NumberPolicy, judge_numbers
+from recipe.care.verifier.problem import read_problem
 from recipe.care.verifier.quantity import quantity_of
+from recipe.care.verifier.regions import read_region
 from recipe.care.verifier.spelling import spell
 from recipe.care.verifier.structure import read_chain, read_sequence
+from recipe.care.verifier.symbolic import same_expression
 from recipe.care.verifier.tokens import Refused, tokenize
 from recipe.care.verifier.virl import infer_answer_type
 
@@ -41,6 +45,7 @@ from recipe.care.verifier.virl import infer_answer_type
         ("a\u00a0\t b\n", "a b"),
         ("\u202e5\x00", "5"),
         ("45º", "45°"),
+        ("f′", "f'"),
     ],
 )
 def test_cleaning_keeps_the_value(text, cleaned):
@@ -57,6 +62,29 @@ def test_cleaning_keeps_the_value(text, cleaned):
 )  # fmt: skip
 def test_wrappings_come_off(text):
     assert core(text) == "7"
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r"x = \boxed{7}", "7"),
+        (r"By symmetry, \boxed{7}", "7"),
+        (r"-\boxed{7}", "-7"),
+        (r"\boxed{7} m", "7 m"),
+        (r"x > \boxed{7}", "x >7"),
+        (r"\boxed{7}^\circ", r"7^\circ"),
+    ],
+)
+def test_maths_around_a_box_belongs_to_the_answer_and_prose_does_not(text, read):
+    assert core(text) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\boxed{7} is wrong", r"6 or \boxed{7}", r"not \boxed{7}", r"6, \boxed{7}", r"\boxed{7}?", r"Rome \boxed{7}"],
+)
+def test_a_box_that_is_denied_or_has_company_stays_in_its_sentence(text):
+    assert core(text) == text
 
 
 @pytest.mark.parametrize("text", [r"\boxed{7} or \boxed{8}", "It is not 7", "7 or 8", r"\boxed{7", "'7' '8'"])
@@ -83,6 +111,10 @@ def test_what_is_more_than_a_wrapping_stays(text):
         (r"36\pi \text{ cm}^2", 36 * math.pi),
         (r"\sin 30^\circ", 0.5),
         (r"\log_2 8", 3.0),
+        (r"0.1\overline{6}", Fraction(1, 6)),
+        ("1.5 x 10^3", Fraction(1500)),
+        (r"\binom{5}{2}", Fraction(10)),
+        ("12厘米", Fraction(12)),
     ],
 )
 def test_numbers_are_read_exactly_where_they_can_be(text, value):
@@ -148,6 +180,62 @@ def test_equations_chains_and_sequences_come_apart():
     assert read_sequence("5") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "same", "other"),
+    [
+        (r"\angle ABC", r"\angle CBA", r"\angle BAC"),
+        (r"AB\cdot CD", r"DC\cdot AB", r"AC\cdot BD"),
+        ("f(2x)", "f(x+x)", "2f(x)"),
+        ("A'", "A'", "A"),
+        ("x_1", "x1", "1x"),
+        ("h(a+b)", "ah+bh", "ha+b"),
+        ("A^2+2AB+B^2", "(A+B)^2", "A^2+B^2"),
+        (r"\frac{GMm}{r^2}", r"G\frac{Mm}{r^2}", r"\frac{GM}{r^2}"),
+    ],
+)
+def test_letters_side_by_side_are_a_product_only_where_they_can_be(text, same, other):
+    for answer, expected in ((same, True), (other, False)):
+        wanted, given = read_together(spell(text), spell(answer))
+        assert wanted is not None
+        assert given is not None
+        assert (same_expression(wanted, given) is True) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "letter", "intervals"),
+    [
+        ("x≥2", "x", [("[", "2", r"\infty", ")")]),
+        ("1<x and x<3", "x", [("(", "1", "3", ")")]),
+        (r"(-\infty,1)\cup[3,4)", "", [("(", r"-\infty", "1", ")"), ("[", "3", "4", ")")]),
+        ("x≠2", "x", [("(", r"-\infty", "2", ")"), ("(", "2", r"\infty", ")")]),
+    ],
+)
+def test_regions_have_one_form(text, letter, intervals):
+    region = read_region(text)
+    assert region is not None
+    assert region.letter == letter
+    assert [(part.opening, *part.elements, part.closing) for part in region.intervals] == intervals
+
+
+@pytest.mark.parametrize("text", ["x", "x<y", r"(2,3)\cap(1,4)", "(1,2,3)", "x<2 or y>3"])
+def test_what_is_no_region_is_left_to_others(text):
+    assert read_region(text) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "flags"),
+    [
+        ("Which two countries are lowest?", (False, False, True)),
+        ("Which two are the longest and the shortest, respectively?", (False, False, False)),
+        ("What is the ratio of A to B?", (False, True, False)),
+        ("In which season was it highest?", (True, False, False)),
+    ],
+)
+def test_what_a_question_says_of_its_answer(question, flags):
+    problem = read_problem("virl39k", "1", {"question": question})
+    assert (problem.asks_for_year, problem.asks_for_ratio, problem.any_order) == flags
+
+
 PLAIN, GEOMETRY = NumberPolicy(), NumberPolicy(rounds_golds=True)
 
 
@@ -163,6 +251,15 @@ PLAIN, GEOMETRY = NumberPolicy(), NumberPolicy(rounds_golds=True)
         ("9.4", "9.43", PLAIN, (False, "number")),
         ("9.4", "9", GEOMETRY, (False, "number")),
         ("37", "36.87", NumberPolicy(rounds_golds=True, precise_value=36.8699), (True, "precise")),
+        ("37", "36.9", NumberPolicy(rounds_golds=True, precise_value=36.8699), (True, "precise")),
+        ("37", "37.2", NumberPolicy(rounds_golds=True, precise_value=36.8699), (False, "number")),
+        ("2.5", "2.46", NumberPolicy(rounds_golds=True, precise_value=2.5), (False, "number")),
+        ("2.5", "2.46", GEOMETRY, (True, "rounded")),
+        ("18.8", "18.81", NumberPolicy(rounds_golds=True, precise_value=18.8091), (True, "precise")),
+        ("18.8", r"6\pi", NumberPolicy(rounds_golds=True, precise_value=18.8091), (False, "number")),
+        (r"10\sqrt{3}", "17.33", NumberPolicy(rounds_golds=True, precise_value=17.3205), (False, "number")),
+        ("5 boys", "5 girls", PLAIN, (False, "unit")),
+        ("5 red balls", "5 balls", PLAIN, (True, "number")),
         ("100", "104", NumberPolicy(tolerance=0.05), (True, "tolerance")),
         ("1000000", "1000001", PLAIN, (False, "number")),
         ("3.1415926", "3.141593", PLAIN, (True, "number")),

@@ -94,6 +94,37 @@ def test_known_sources_pass_the_check_with_a_category_too():
     check_sources(["chartqa", "chartqa/human", "tiny_count_add"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "gold", "right", "wrong"),
+    [
+        ("maths", r"\frac{1}{2}", "0.5", "0.51"),
+        ("choice", "B", "(B)", "A"),
+        ("chart", "45", "46", "60"),
+        ("text", "blue whale", "Blue whale.", "whale"),
+    ],
+)
+@pytest.mark.parametrize("rest", ["", "/my_rows", "/my_rows/part 2"])
+def test_rows_of_ones_own_are_judged_by_the_kind_of_their_answer(kind, rest, gold, right, wrong):
+    check_sources([kind + rest])
+    assert compute_score(kind + rest, f"<answer>{right}</answer>", gold)["acc"] == 1.0
+    assert compute_score(kind + rest, f"<answer>{wrong}</answer>", gold)["acc"] == 0.0
+
+
+@pytest.mark.parametrize("answer", [r"\cos\mathbb{R}\infty", "x > 0", r"\hat{x}\pm\infty", r"\{x \mid x>0\}", "2+3i"])
+@pytest.mark.parametrize("gold", ["5", r"\frac{3}{4}", r"2\sqrt{3}", r"12\pi", r"60^\circ", r"25\%", "5 cm"])
+def test_no_answer_takes_a_finite_number_to_the_parser(monkeypatch, gold, answer):
+    monkeypatch.setattr("recipe.care.verifier.last_resort.ask_parser", lambda *_: pytest.fail("the parser was asked"))
+    result = compute_score("maths", f"<answer>{answer}</answer>", gold)
+    assert (result["acc"], result["verified"]) == (0.0, 1.0)
+
+
+def test_an_answer_that_is_refused_is_wrong_unless_nobody_can_read_its_gold():
+    pytest.importorskip("math_verify")
+    for gold, verified in (("2+3i", 1.0), (r"\frac{1}{}i", 0.0)):
+        result = compute_score("maths", r"<answer>\cos\mathbb{R}\infty</answer>", gold)
+        assert (result["acc"], result["verified"]) == (0.0, verified)
+
+
 def test_a_source_that_needs_the_parser_says_so_at_start_up(monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
