@@ -19,7 +19,7 @@ import argparse
 import errno
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from data_prep.convert import Rules
@@ -201,9 +201,13 @@ def _fail(text: str) -> int:
     return FAILED
 
 
+def _actions(manifest: Manifest) -> tuple[tuple[str, Mapping[str, int]], ...]:
+    return ("dropped", manifest.dropped), ("repaired", manifest.repaired), ("look at", manifest.listed)
+
+
 def _summary(job: Job, manifest: Manifest) -> str:
     lines = [f"{manifest.read:,} rows read, {manifest.rows:,} kept, {sum(manifest.dropped.values()):,} dropped"]
-    for action, counts in (("dropped", manifest.dropped), ("repaired", manifest.repaired)):
+    for action, counts in _actions(manifest):
         by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         lines += [f"  {action:<8} {count:>7,}  {reason}: {REASONS[reason]}" for reason, count in by_count]
     lines += [f"  kept     {count:>7,}  {kind}" for kind, count in sorted(manifest.counts.answer_type.items())]

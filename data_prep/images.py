@@ -114,7 +114,8 @@ def as_shown(picture: Image.Image) -> Image.Image:
     Returns:
         A picture of its own.
     """
-    picture = ImageOps.exif_transpose(picture)
+    if _is_turned(picture):
+        picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith(("I", "F")):
         return _eight_bits(picture).convert("RGB")
     return _on_white(picture) if picture.has_transparency_data else picture.convert("RGB")
@@ -132,13 +133,21 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 def _seen_differently(picture: Image.Image) -> str:
     """Why the model would see something else than a person; empty where it would not."""
-    if picture.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
+    if _is_turned(picture):
         return "turned as its EXIF data says"
     if picture.mode not in _SEEN_AS_SHOWN:
         return f"mode {picture.mode} as 8 bits a channel"
     if picture.has_transparency_data and picture.mode != "RGBA":
         return f"mode {picture.mode} with transparency, laid on white"
     return ""
+
+
+def _is_turned(picture: Image.Image) -> bool:
+    """Whether EXIF says that the pixels are not the way up in which the picture was taken."""
+    try:
+        return picture.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except CANNOT_DECODE:  # viewers ignore EXIF data that they cannot read, and the picture may be whole
+        return False
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

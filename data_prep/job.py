@@ -177,6 +177,7 @@ def _finish(job: Job, parts: Parts, fingerprint: str) -> Manifest:
         licences={job.rules.data_source: job.licence},
         instruction=INSTRUCTION,
         versions=_versions(job),
+        listed=tally.by_reason("listed"),
     )
     manifest.write(manifest_path(job.parquet))
     parts.delete()

@@ -24,7 +24,7 @@ from data_prep.fingerprints import LOOK_BITS, RowPrint
 
 NEAR_LOOK = 10
 """Sure bits in which the hashes of two images may differ for a second look. Copies at half or twice the size and at
-JPEG quality 30 differ in up to 3, smooth ones in up to 8; other charts of the same template in 13 and more."""
+JPEG quality 30 differed in 1 at most; other charts of the same template in 8 and more, nearly all in over 20."""
 NEAR_SHARE = 0.1
 """The same as a share of the bits that are sure in both."""
 _BLOCK = 256

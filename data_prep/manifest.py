@@ -100,6 +100,8 @@ class Manifest:
     """By data set."""
     instruction: str
     versions: Mapping[str, str]
+    listed: Mapping[str, int] = field(default_factory=dict)
+    """Rows that were kept and that a person should look at."""
 
     def write(self, path: Path) -> None:
         """Write the manifest; it appears complete or not at all."""

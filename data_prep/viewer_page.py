@@ -209,7 +209,8 @@ def _section(exhibit: Exhibit) -> Iterator[str]:
     for side in exhibit.sides:
         pictures = [f'<img alt="" src="{image}">' if image else _NO_PICTURE for image in side.images]
         yield f'<div><b>{escape(side.title)}</b><div class="images">{"".join(pictures) or _NO_IMAGE}</div>'
-        yield f"<pre>{escape(side.question.replace(IMAGE, _IMAGE_ABOVE))}</pre><dl><dt>gold</dt><dd>{escape(side.gold)}</dd></dl></div>"
+        yield f"<pre>{escape(side.question.replace(IMAGE, _IMAGE_ABOVE))}</pre>"
+        yield f"<dl><dt>gold</dt><dd>{escape(side.gold)}</dd></dl></div>"
     yield f"</div><dl><dt>why</dt><dd>{escape(exhibit.detail)}</dd></dl></section>\n"
 
 

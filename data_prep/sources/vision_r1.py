@@ -116,12 +116,13 @@ def read_conversations(files: Sequence[Path], start: int = 0) -> Iterator[Conver
     for path in files:
         origin = next((name for name in ("llava_cot", "mulberry") if name in path.name), path.stem)
         read, is_ours = 0, False
+        begin = index
         for record, read in _stream(path):
             if index >= start:
                 yield _conversation(record, index, origin, before + read)
             index += 1
             is_ours = is_ours or (isinstance(record, dict) and "conversations" in record)
-        if not is_ours:
+        if index > begin and not is_ours:
             raise InputError(f"{path}: no row has a list 'conversations'; this is not Vision-R1-cold")
         before += read
 

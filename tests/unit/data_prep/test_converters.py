@@ -170,6 +170,7 @@ def test_manifest_describes_the_file(build, converted):
         assert manifest["dropped"] == {reason: dropped.count(reason) for reason in set(dropped)}
         assert manifest["read"] == manifest["rows"] + len(dropped)
         assert str(converted) not in parquet.with_suffix(".manifest.json").read_text()
+    assert build.manifest(converted / "chartqa_train_both.parquet")["listed"] == {"may_be_ratio_as_time": 1}
     assert build.manifest(converted / "chartqa_train_both.parquet")["licences"]["chartqa"]["name"] == "GPL-3.0"
 
 

@@ -140,6 +140,13 @@ def test_other_bytes_stay_as_they_came(name):
     assert found.content == FILES[name] and not found.remarks
 
 
+@pytest.mark.parametrize("exif", [b"garbage", b"", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"])
+def test_exif_data_that_cannot_be_read_costs_nothing(exif):
+    content = saved(grey().convert("RGB"), "JPEG", exif=b"Exif\0\0" + exif)
+    found = check_image(SourceImage("x", content))
+    assert found.content == content and not found.remarks and print_image(content).has_look
+
+
 def chunks_of(png: bytes, wanted: bytes) -> list[tuple[int, int]]:
     found, at = [], 8
     while at < len(png):

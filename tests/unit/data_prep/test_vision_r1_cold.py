@@ -38,12 +38,7 @@ from data_prep.sft_schema import SFT_SCHEMA
 from data_prep.sources import vision_r1
 from data_prep.sources.vision_r1 import read_conversations
 
-NAMES = [
-    "vision_r1_cold.manifest.json",
-    "vision_r1_cold.parquet",
-    "vision_r1_cold.report.jsonl",
-    "vision_r1_cold.review.jsonl",
-]
+NAMES = [f"vision_r1_cold.{end}" for end in ("manifest.json", "parquet", "report.jsonl", "review.jsonl")]
 CIRCLES = "Wait, let me look at the picture again and count all the bars. " * 4
 TARGET = "<think>\nThe bars say 3 and 4.\n</think>\n\n<answer>\nFinal Answer:7\n</answer>"
 
