@@ -59,6 +59,6 @@ OMP_NUM_THREADS=1 "$VENV/bin/python" -m pytest -m "not e2e" -n 2 --dist loadfile
 if [[ ${1:-} != --fast ]]; then
     wait "$prepared" || { tail -20 runs/tests/prepare.log >&2; exit 1; }
     step "end-to-end training runs, two at a time"
-    "$VENV/bin/python" -m pytest -m e2e -n 2 --dist loadfile --no-loadscope-reorder --durations=0 tests/e2e
+    "$VENV/bin/python" -m pytest -m "e2e and not slow" -n 2 --dist loadfile --no-loadscope-reorder --durations=0 tests/e2e
 fi
 step "all passed"
