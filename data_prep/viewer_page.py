@@ -198,6 +198,11 @@ def _data(reason: str, source: str, answer_type: str) -> str:
     return "".join(f' data-{name}="{escape(value)}"' for name, value in values.items())
 
 
+def _raw(text: str) -> str:
+    """A dataset's own text; its images are shown above it."""
+    return escape(text.replace(IMAGE, "[image] "))
+
+
 def _section(exhibit: Exhibit) -> Iterator[str]:
     """A row that was dropped, changed or suspected, beside what it was taken for."""
     reason = f"{exhibit.action}: {exhibit.reason}"
@@ -209,12 +214,11 @@ def _section(exhibit: Exhibit) -> Iterator[str]:
     for side in exhibit.sides:
         pictures = [f'<img alt="" src="{image}">' if image else _NO_PICTURE for image in side.images]
         yield f'<div><b>{escape(side.title)}</b><div class="images">{"".join(pictures) or _NO_IMAGE}</div>'
-        yield f"<pre>{escape(side.question.replace(IMAGE, _IMAGE_ABOVE))}</pre>"
-        yield f"<dl><dt>gold</dt><dd>{escape(side.gold)}</dd></dl></div>"
-    yield f"</div><dl><dt>why</dt><dd>{escape(exhibit.detail)}</dd></dl></section>\n"
+        yield f"<pre>{_raw(side.question)}</pre>"
+        yield f"<dl><dt>gold</dt><dd>{_raw(side.gold)}</dd></dl></div>"
+    yield f"</div><dl><dt>why</dt><dd>{_raw(exhibit.detail)}</dd></dl></section>\n"
 
 
-_IMAGE_ABOVE = "[image] "
 _NO_PICTURE = '<span class="none">cannot be decoded</span>'
 _NO_IMAGE = '<span class="none">no image</span>'
 
