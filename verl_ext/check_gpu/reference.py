@@ -32,6 +32,7 @@ from typing import Any
 
 import torch
 
+from recipe.care.loss_scale import scale_for_loss_agg
 from verl_ext.engine import EMBEDDINGS, POOL_MASK
 from verl_ext.rollouts import Rollouts
 from verl_ext.step import compute_step
@@ -43,8 +44,8 @@ Left = Mapping[str, Any]
 def advantages_again(left: Left, tokenizer: Any) -> dict[str, float]:
     """CARE's token advantages of a step from its rollouts, against those that verl trained with."""
     rollouts: Rollouts = left["rollouts"]
-    step = compute_step(rollouts, tokenizer, left["care"], left["loss_agg_mode"], left["repairs"])
-    ours = step.token_advantages * rollouts.response_mask
+    step = compute_step(rollouts, tokenizer, left["care"], left["repairs"])
+    ours = scale_for_loss_agg(step.token_advantages, rollouts.response_mask, left["loss_agg_mode"])
     theirs = left["advantages"]
     width = min(ours.shape[1], theirs.shape[1])
     apart = (ours[:, :width] - theirs[:, :width]).abs().max()

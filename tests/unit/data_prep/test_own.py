@@ -26,11 +26,6 @@ from data_prep.own import KINDS
 from data_prep.schema import SCHEMA
 from data_prep.sources.own import OwnReader
 
-AFTER_MERGING_21A = pytest.mark.xfail(
-    strict=True,
-    reason="the verifier's half of issue 21 B 9 knows maths/..., choice/..., chart/..., text/...: take this off",
-)
-
 
 def write(folder, *rows):
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -135,7 +130,6 @@ def test_wrong_options(folder, capsys, arguments, text):
     assert text in capsys.readouterr().err and not (folder / "out").exists()
 
 
-@AFTER_MERGING_21A
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_from_lines_to_rows_that_the_verifier_judges(build, folder, kind):
     given = ["--input", str(write(folder, *ROWS[kind])), "--kind", kind, "--name", "mine"]
