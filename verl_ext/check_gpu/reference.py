@@ -127,7 +127,7 @@ def driver_seconds(left: Left, tokenizer: Any, groups: int) -> dict[str, float]:
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        compute_step(wide, tokenizer, left["care"], left["loss_agg_mode"])
+        compute_step(wide, tokenizer, left["care"])
         seconds.append(time.perf_counter() - began)
     return {
         "groups": groups,

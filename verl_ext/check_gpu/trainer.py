@@ -81,7 +81,7 @@ class AlternatingMixin:
         self.care = self._without_repairs()
         batch = compute(batch, metrics=metrics)
         rollouts = read_rollouts(batch, self.care.positive_threshold)
-        step = compute_step(rollouts, self.tokenizer, self.care, self.config.actor_rollout_ref.actor.loss_agg_mode)
+        step = compute_step(rollouts, self.tokenizer, self.care)
         write_group_log(self._folder, self.global_steps, rollouts, step.regions, step.result)
         self.care = None
         return batch
