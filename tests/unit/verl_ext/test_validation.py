@@ -61,6 +61,11 @@ REFUSED = {
         "token-mean",
         "seq-mean-token-mean",
     ),
+    "actor_rollout_ref.actor.policy_loss.loss_mode=geo_mean": (
+        "actor_rollout_ref.actor.policy_loss.loss_mode='geo_mean'",
+        "averages the advantages of a row",
+        "set it to vanilla",
+    ),
     "actor_rollout_ref.actor.strategy=megatron": (
         "actor_rollout_ref.actor.strategy='megatron'",
         "use fsdp or fsdp2",
@@ -93,6 +98,15 @@ def test_bypass_mode_has_no_pass_to_take_hidden_states_from(selector):
 @pytest.mark.parametrize("selector", ["lexical", "random"])
 def test_selectors_without_hidden_states_run_anywhere(selector, obstacle):
     assert validate_run(compose([*BASE, obstacle, f"+algorithm.care.selector={selector}"])).selector == selector
+
+
+def test_tokens_may_be_rejected_where_the_estimator_sees_it_only():
+    tokens = ["+algorithm.care.selector=lexical", "algorithm.rollout_correction.rollout_rs=token_k1"]
+    validate_run(compose([*BASE, *tokens]))
+    with pytest.raises(CareConfigError) as error:
+        validate_run(compose([*BASE, *tokens, BYPASS]))
+    for part in ("algorithm.rollout_correction.rollout_rs='token_k1'", "bypass_mode=false", "seq_"):
+        assert part in str(error.value)
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "fsdp2"])
