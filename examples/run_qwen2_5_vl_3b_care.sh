@@ -12,7 +12,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-# CARE on Qwen2.5-VL 3B with the paper's settings (docs/paper_map.md), on one node of 8 GPUs; and the methods beside it.
+# CARE on Qwen2.5-VL 3B on one node of 8 GPUs, and the methods beside it. +algorithm.care.preset=paper follows the paper's
+# letter (docs/paper_map.md).
 #
 #   bash examples/run_qwen2_5_vl_3b_care.sh                        # one node
 #   NNODES=4 bash examples/run_qwen2_5_vl_3b_care.sh               # on the head node of a 4-node Ray cluster (docs/scaling.md)

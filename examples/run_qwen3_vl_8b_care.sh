@@ -12,7 +12,8 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-# CARE on Qwen3-VL 8B with the paper's settings (docs/paper_map.md), on one node of 8 GPUs; and the methods beside it.
+# CARE on Qwen3-VL 8B on one node of 8 GPUs, and the methods beside it. +algorithm.care.preset=paper follows the paper's
+# letter (docs/paper_map.md).
 #
 #   bash examples/run_qwen3_vl_8b_care.sh                        # one node
 #   NNODES=4 bash examples/run_qwen3_vl_8b_care.sh               # on the head node of a 4-node Ray cluster (docs/scaling.md)
