@@ -74,7 +74,7 @@ export VERL_PLATFORM=cpu GOMP_SPINCOUNT=1000
 log=$ROOT/runs/tests/gpu_pins.log
 mkdir -p "$(dirname "$log")"
 : >"$log"
-test_with() { "$VENV/bin/python" -m pytest -p no:cacheprovider -q -rs "$@" | tee -a "$log"; }
+test_with() { "$VENV/bin/python" -m pytest -p no:cacheprovider -rs "$@" | tee -a "$log"; }
 
 step "contract and engine tests"
 OMP_NUM_THREADS=1 test_with tests/contract tests/unit/verl_ext/test_engine.py

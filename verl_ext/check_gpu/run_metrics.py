@@ -17,18 +17,31 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from verl_ext.check_gpu.report import PARTS, Check, Method
 from verl_ext.check_gpu.settings import METHOD, METHODS, method_of
 
+Choice = tuple[tuple[int, float, str, int, int], ...]
+"""Of each row of a group: length, verdict, role, its anchor's length and the size of the subgroup."""
 
-def choices(left: Path) -> dict[str, tuple[object, ...]]:
-    """What CARE chose in the first step, by row."""
-    path = left / "care" / "1.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return {row["key"]: (row["role"], row["anchor"], row["k_prime"]) for row in rows}
+
+def choices(left: Path) -> Counter[Choice]:
+    """What CARE chose in the first step, by group.
+
+    verl replays rollouts under other names and in another order within their group, so rows are told apart by their
+    length and verdict.
+    """
+    rows = [json.loads(line) for line in (left / "care" / "1.jsonl").read_text().splitlines()]
+    lengths = {row["key"]: row["response_len"] for row in rows}
+    groups: dict[str, list[tuple[int, float, str, int, int]]] = {}
+    for row in rows:
+        anchor = lengths.get(row["anchor"], 0)
+        chosen = (row["response_len"], row["acc"], row["role"], anchor, row["k_prime"])
+        groups.setdefault(row["group"], []).append(chosen)
+    return Counter(tuple(sorted(group)) for group in groups.values())
 
 
 def summarise(steps: Mapping[int, Mapping[str, float]]) -> list[Method]:

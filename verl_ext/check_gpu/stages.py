@@ -209,9 +209,8 @@ class Stages:
         finally:
             kill_everything()
         one, more = (choices(plan.out / name / "left") for name in ("measured", "ranks"))
-        differing = sum(one[key] != more.get(key) for key in one)
-        text = f"{differing} of {len(one)} rows differ"
-        found.checks.append(Check(f"CARE's choices on 1 and {ranks} ranks", bool(one) and not differing, text))
+        text = f"{(one - more).total()} of {one.total()} groups differ"
+        found.checks.append(Check(f"CARE's choices on 1 and {ranks} ranks", bool(one) and one == more, text))
 
     def _alternating(self) -> list[str]:
         manager = f"+actor_rollout_ref.rollout.agent.agent_loop_manager_class={MODULE}.worker.SwitchedManager"

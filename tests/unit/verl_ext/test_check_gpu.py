@@ -30,7 +30,7 @@ from verl_ext.check_gpu.__main__ import main, make_plan, run_stage
 from verl_ext.check_gpu.model import make_model, widened
 from verl_ext.check_gpu.report import Check, Method, Report, Stage, State, draw
 from verl_ext.check_gpu.reward import compute_score
-from verl_ext.check_gpu.run_metrics import summarise
+from verl_ext.check_gpu.run_metrics import choices, summarise
 from verl_ext.check_gpu.runs import OutOfTimeError, Run, RunError
 from verl_ext.check_gpu.settings import METHODS, SIZES, Plan, Shape, Size, care_settings, method_of, run_settings
 from verl_ext.check_gpu.stages import NotPossibleError
@@ -113,6 +113,25 @@ def test_medians_leave_the_first_round_out():
     assert [one.method for one in found.values()] == ["grpo", "care_no_rgr", "care"]
     assert (found["grpo"].seconds["step"], found["care"].seconds["step"]) == (5.5, 6.5)
     assert found["grpo"].steps == 2 and math.isnan(found["grpo"].mfu)
+
+
+def log_of(folder, name: str, lengths: list[int], anchor: int) -> None:
+    """A group as CARE logs it; ``anchor`` is the length of its anchor."""
+    keys = {length: f"{name}_{session}_0" for session, length in enumerate(lengths)}
+    rows = [
+        {"key": key, "group": name, "role": "anchor" if length == anchor else "hard_negative", "acc": 1.0}
+        | {"anchor": keys[anchor], "k_prime": 2, "response_len": length}
+        for length, key in keys.items()
+    ]
+    (folder / "care").mkdir(parents=True)
+    (folder / "care" / "1.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def test_choices_are_compared_whatever_a_replayed_group_is_called(tmp_path):
+    for name, order, anchor in (("a", [10, 11, 12], 11), ("b", [12, 10, 11], 11), ("c", [10, 11, 12], 12)):
+        log_of(tmp_path / name, name, order, anchor)
+    first, renamed, other = (choices(tmp_path / name) for name in "abc")
+    assert first == renamed and first.total() == 1 and (first - other).total() == 1
 
 
 METHOD = Method("care", 2, {"step": 5.0, "gen": 2.0, "update_actor": 1.0}, 100.0, 0.1, 40.0)
