@@ -67,7 +67,7 @@ def test_dry_run_validates_the_papers_settings():
 def _full_scale_commands() -> list[str]:
     """The scripts that the documentation has users start, as they stand there.
 
-    Tiny ones run in the end-to-end tests; a merge needs a checkpoint, and a set-up the network.
+    Tiny ones and the check of GPUs run in the end-to-end tests; a merge needs a checkpoint, and a set-up the network.
     """
     commands = set()
     for page in ("recipe", "evaluation", "scaling"):
@@ -76,7 +76,7 @@ def _full_scale_commands() -> list[str]:
             command = " ".join(line.partition("  # ")[0].split())
             if re.match(r"([A-Z_]+=\S+ )*(bash|sbatch) .*examples/", command):
                 commands.add(command)
-    return sorted(one for one in commands if not re.search(r"tiny|setup|merge_checkpoint|--datasets", one))
+    return sorted(one for one in commands if not re.search(r"tiny|setup|check_gpu|merge_checkpoint|--datasets", one))
 
 
 @pytest.mark.parametrize("command", _full_scale_commands())
