@@ -74,7 +74,7 @@ class Size:
 
 _VISION = Shape(1280, 32, 3420, 16, 16)
 SIZES = {
-    "tiny": Size(None, None, False, 56, 4, 48, 24, 2048, 0.2, groups=64),
+    "tiny": Size(None, None, False, 56, 12, 48, 24, 2048, 0.2, groups=64),
     "0.3b": Size(Shape(768, 8, 2048, 12, 4), Shape(640, 8, 1720, 8, 8), True, 224, 32, 512, 256, 16384, 0.3),
     "3b": Size(Shape(2048, 36, 11008, 16, 2), _VISION, True, 448, 32, 512, 256, 16384, 0.4),
     "7b": Size(Shape(3584, 28, 18944, 28, 4), _VISION, False, 448, 32, 512, 256, 8192, 0.35),
