@@ -130,8 +130,9 @@ def method_of(step: int) -> str:
 
 
 def care_settings(plan: Plan) -> list[str]:
-    """``algorithm.care`` of the check: the defaults, with repairs half as long as rollouts may be."""
-    return ["algorithm.adv_estimator=care", f"+algorithm.care.rgr.max_tokens={plan.shape.response // 2}"]
+    """``algorithm.care`` of the check: a run's defaults, with a repair in every mixed group, half as long as a rollout."""
+    rgr = {"max_tokens": plan.shape.response // 2, "fill_to": "null"}
+    return ["algorithm.adv_estimator=care", *(f"+algorithm.care.rgr.{key}={value}" for key, value in rgr.items())]
 
 
 def run_settings(plan: Plan, folder: Path, steps: int, ranks: int) -> list[str]:
