@@ -130,7 +130,7 @@ def method_of(step: int) -> str:
 
 
 def care_settings(plan: Plan) -> list[str]:
-    """``algorithm.care`` of the check: a run's defaults, with a repair in every mixed group, half as long as a rollout."""
+    """``algorithm.care`` of the check: the defaults, and a repair in every mixed group, half as long as a rollout."""
     rgr = {"max_tokens": plan.shape.response // 2, "fill_to": "null"}
     return ["algorithm.adv_estimator=care", *(f"+algorithm.care.rgr.{key}={value}" for key, value in rgr.items())]
 
