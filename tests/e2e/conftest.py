@@ -50,6 +50,8 @@ LONGEST_FIRST = (
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 10
 QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1")
+REPAIRS = "+algorithm.care.rgr.fill_to=null"
+"""A repair in every mixed group, easy ones too: enough of them for tests to look at."""
 KEEPS_EVERYTHING = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1")
 
 
@@ -204,7 +206,7 @@ def reference(run_demo, cached_rollouts, common) -> Run:
         # The report is the last that a run writes.
         if (folder / "report.json").exists():
             return Run(folder)
-        return run_demo(folder, *cached_rollouts, STEPS=str(REFERENCE_STEPS))
+        return run_demo(folder, *cached_rollouts, REPAIRS, STEPS=str(REFERENCE_STEPS))
 
 
 @pytest.fixture(scope="session")
@@ -213,7 +215,7 @@ def killed(start_demo, cached_rollouts, reference, common) -> Run:
     folder = common / "killed"
     with FileLock(common / "killed.lock"):
         if not (folder / "killed").exists():
-            process, run = start_demo(folder, *cached_rollouts, *KEEPS_EVERYTHING, STEPS="50")
+            process, run = start_demo(folder, *cached_rollouts, REPAIRS, *KEEPS_EVERYTHING, STEPS="50")
             run.wait_for(process, step=2)
             kill_nine(process)
             (folder / "killed").touch()

@@ -20,7 +20,7 @@ modes. verl's default reward for geometry data returns a bare float, so those co
 
 import pytest
 
-from tests.e2e.conftest import QUIET
+from tests.e2e.conftest import QUIET, REPAIRS
 from verl_ext import rollout_checks
 from verl_ext.dry_run import compose, validate
 
@@ -128,7 +128,7 @@ TINY = {
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", TINY)
 def test_tiny_model_trains_two_steps(name, run_demo, tmp_path):
-    overrides = [*QUIET, *TINY[name]]
+    overrides = [*QUIET, REPAIRS, *TINY[name]]
     # verl 0.9.1's separate_async trainer passes flush= to a logger at INFO, which raises; docs/troubleshooting.md.
     run = run_demo(tmp_path, *overrides, STEPS="2", VERL_LOGGING_LEVEL="WARNING")
     for step in (1, 2):

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import KEEPS_EVERYTHING, command_line
+from tests.e2e.conftest import KEEPS_EVERYTHING, REPAIRS, command_line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -116,7 +116,7 @@ def test_paths_are_inside_the_run_folder(reference):
 
 def test_a_run_survives_what_happens_to_it(reference, killed, cached_rollouts, start_demo):
     """Everything was killed, and the data order stays as if nothing had; then a worker dies in the resumed run."""
-    process, run = start_demo(killed.folder, *cached_rollouts, *KEEPS_EVERYTHING, STEPS="50")
+    process, run = start_demo(killed.folder, *cached_rollouts, REPAIRS, *KEEPS_EVERYTHING, STEPS="50")
     run.wait_for(process, step=4, attempt=2)
     # Step 1 was saved; step 2 may have been, while the test looked for its victims.
     assert min(run.steps(2)) >= 2, "did not resume"

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import KEEPS_EVERYTHING, RUN_TIMEOUT_S, Run
+from tests.e2e.conftest import KEEPS_EVERYTHING, REPAIRS, RUN_TIMEOUT_S, Run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * RUN_TIMEOUT_S)]
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def _submit(folder: Path, data: Path, *overrides: str) -> Run:
 @pytest.fixture(scope="module")
 def both(cached_rollouts, killed, tiny_data, tmp_path_factory) -> Run:
     """The rollouts that ``killed`` replayed on one rank, replayed on two, each on a node."""
-    return _submit(tmp_path_factory.mktemp("two"), tiny_data, *cached_rollouts, *KEEPS_EVERYTHING)
+    return _submit(tmp_path_factory.mktemp("two"), tiny_data, *cached_rollouts, REPAIRS, *KEEPS_EVERYTHING)
 
 
 def test_two_nodes_select_the_same(killed, both):
