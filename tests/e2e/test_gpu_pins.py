@@ -17,6 +17,7 @@ import json
 
 import pytest
 
+from tests.e2e.conftest import REPAIRS
 from tests.e2e.test_swap import SMALL_DYNAMIC, TINY
 from verl_ext.versions import installed
 
@@ -38,7 +39,7 @@ RUNS = {
 def test_care_trains_with_repairs(name, run_demo, tmp_path, tiny_data):
     family, overrides = RUNS[name]
     data = tiny_data if family == "qwen2_5_vl" else tiny_data.with_name(f"tiny_data_{family}")
-    run = run_demo(tmp_path, *VALIDATE, *overrides, FAMILY=family, DATA_DIR=str(data), STEPS=str(STEPS))
+    run = run_demo(tmp_path, *VALIDATE, REPAIRS, *overrides, FAMILY=family, DATA_DIR=str(data), STEPS=str(STEPS))
     for step in range(1, STEPS + 1):
         found = run.steps()[step]
         # An asynchronous mode samples later steps with weights that are partly a step old.
