@@ -56,7 +56,7 @@ def install_manager(config: DictConfig) -> None:
     agent = rollout.agent
     chosen = agent.get("agent_loop_manager_class")
     # What a failed repair was sampled with says how far it may be pushed down.
-    config.actor_rollout_ref.rollout.calculate_log_probs = True
+    rollout.calculate_log_probs = True
     if chosen is None:
         with open_dict(rollout):
             agent.agent_loop_manager_class = MANAGER
@@ -199,11 +199,7 @@ class StepRepairs:
     def metrics(self, log_probs: Mapping[int, RowLogProbs]) -> dict[str, float]:
         """The metrics under ``care/rgr/``; ``log_probs`` are those of the replaced rows."""
         decoded = [cast(float, extra[DECODED_AT]) for extra in self.extra_fields if DECODED_AT in extra]
-        trained = [one.trained_N != 0 for one in log_probs.values()]
-        apart = [
-            (one.old_N - one.sampled_N).abs()[trained_N]
-            for one, trained_N in zip(log_probs.values(), trained, strict=True)
-        ]
+        apart = [(one.old_N - one.sampled_N).abs()[one.trained_N != 0] for one in log_probs.values()]
         mismatch = float(torch.cat(apart).mean()) if apart else 0.0
         return rgr_metrics(self.reports, self.chosen, len(self.replaced), max(decoded, default=0.0), mismatch)
 

@@ -244,10 +244,10 @@ class CareConfig:
     @classmethod
     def of_run(cls, node: Mapping[str, object] | None) -> CareConfig:
         """The configuration of a training run: ``from_omegaconf``, over ``DEFAULT_PRESET`` where no preset is named."""
-        named = isinstance(node, Mapping) and node.get("preset") is not None
-        if named or not (node is None or isinstance(node, Mapping)):
-            return cls.from_omegaconf(node)
-        return cls.from_omegaconf({**(node or {}), "preset": DEFAULT_PRESET})
+        given = {} if node is None else node
+        if isinstance(given, Mapping) and given.get("preset") is None:
+            given = {**given, "preset": DEFAULT_PRESET}
+        return cls.from_omegaconf(given)
 
 
 _Config = TypeVar("_Config")
