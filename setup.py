@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Packaging of CARE for verl: ``pip install .[gpu]`` (or ``.[cpu]``) and ``algorithm.adv_estimator=care``.
 
 ``setup.py`` is the whole of it. The ranges below are for environments that exist already: as wide as what is tested or
@@ -71,6 +60,7 @@ setup(
     python_requires=">=3.10",
     packages=find_namespace_packages(
         include=[
+            "recipe",  # its own modules: the command `care`
             "recipe.care*",
             "recipe.cold_start*",
             "recipe.evaluation*",
@@ -81,11 +71,14 @@ setup(
         ]
     ),
     package_data={
-        "verl_ext": ["config/*.yaml", "locks/*.txt"],
+        "verl_ext": ["locks/*.txt"],
         "recipe.care": ["py.typed"],
         "recipe.evaluation": ["*.txt"],
     },
     install_requires=CORE,
     extras_require={"cpu": [*CPU, *PLOT], "gpu": [*GPU, *PLOT], "flash": FLASH, "test": TEST, "dev": DEV},
-    entry_points={"verl.plugins": ["care = verl_ext.plugin"]},
+    entry_points={
+        "console_scripts": ["care = recipe.cli:main"],
+        "verl.plugins": ["care = verl_ext.plugin"],
+    },
 )

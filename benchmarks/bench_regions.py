@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Time the regions and token advantages of one training batch on one CPU thread, beside a loop over tokens.
 
 The responses are random words of a vocabulary of Qwen's size, with a rationale, an answer and an end-of-turn token, and
@@ -34,9 +23,10 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from recipe.care.config import CareConfig
-from recipe.care.regions import Regions, find_regions, token_advantages
-from recipe.care.tags import find_spans
-from recipe.care.token_bytes import token_bytes
+from recipe.care.method.credit import token_advantages
+from recipe.care.text.regions import Regions, find_regions
+from recipe.care.text.tags import find_spans
+from recipe.care.text.token_bytes import token_bytes
 
 VOCAB_SIZE = 151_643
 LOOP_ROWS = 64

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Time the verifier beside mathruler and math-verify on the same answers, and count everyone's errors on the corpus.
 
 The mix imitates a batch: prompts of the three sources in the proportions of the paper's mixture, eight rollouts each,
@@ -38,10 +27,10 @@ from pathlib import Path
 from math_verify import parse, verify
 from mathruler.grader import grade_answer
 
-import recipe.care.verifier.last_resort as last_resort
+import recipe.care.verifier.parser.last_resort as last_resort
 from recipe.care.reward import compute_score
 from recipe.care.verifier.cache import VERDICTS
-from recipe.care.verifier.lanes import ask_parser
+from recipe.care.verifier.parser.pool import ask_parser
 
 CORPUS = Path(__file__).parents[1] / "tests" / "data" / "verifier_corpus.jsonl"
 ROLLOUTS = 8

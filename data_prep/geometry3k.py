@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Geometry3K to verl's parquet: ``python -m data_prep.geometry3k --help``."""
 
 from __future__ import annotations
@@ -19,12 +8,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from data_prep.command import execute, make_job, make_parser
-from data_prep.convert import Rules
-from data_prep.gold import geometry_gold
-from data_prep.job import Job
-from data_prep.lengths import PromptMeter
-from data_prep.manifest import Licence
+from data_prep.file.command import execute, make_job, make_parser
+from data_prep.file.job import Job
+from data_prep.file.manifest import Licence
+from data_prep.row.convert import Rules
+from data_prep.row.gold import geometry_gold
+from data_prep.row.lengths import PromptMeter
 from data_prep.sources.geometry3k import HUB_PATTERNS, SPLITS, open_geometry
 from data_prep.sources.locate import locate
 
@@ -51,7 +40,7 @@ EXAMPLES = f"""\
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = make_parser("data_prep.geometry3k", DESCRIPTION, EXAMPLES)
+    parser = make_parser("data-geometry3k", DESCRIPTION, EXAMPLES)
     kinds = "hub id, snapshot folder, parquet file, or the original release as folder or zip"
     parser.add_argument("--input", default=HUB_ID, metavar="PATH|ID", help=f"{kinds} ({HUB_ID})")
     parser.add_argument("--split", choices=SPLITS, default="train", help="(train)")

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Anybody's rows to verl's parquet: ``python -m data_prep.own --help``."""
 
 from __future__ import annotations
@@ -21,19 +10,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from data_prep.command import execute, make_job, make_parser
-from data_prep.convert import Rules
 from data_prep.errors import InputError
-from data_prep.examples import Example
-from data_prep.gold import Gold, clean_gold, infer_geometry_type, known_choice, sole_answer, with_precise_value
-from data_prep.job import Job
-from data_prep.lengths import PromptMeter
-from data_prep.manifest import Licence
-from data_prep.options import parse_options
-from data_prep.report import Dropped
+from data_prep.file.command import execute, make_job, make_parser
+from data_prep.file.job import Job
+from data_prep.file.manifest import Licence
+from data_prep.file.report import Dropped
+from data_prep.row.convert import Rules
+from data_prep.row.examples import Example
+from data_prep.row.gold import Gold, clean_gold, infer_geometry_type, known_choice, sole_answer, with_precise_value
+from data_prep.row.lengths import PromptMeter
+from data_prep.row.options import parse_options
 from data_prep.sources.own import FIELDS, OwnReader
 from recipe.care.reward import check_sources
-from recipe.care.verifier.quantity import quantity_of
+from recipe.care.verifier.reading.quantity import quantity_of
 
 DESCRIPTION = f"""\
 Convert rows of your own to DIR/NAME_SPLIT.parquet, with a manifest and a report of every dropped or repaired row beside
@@ -102,7 +91,7 @@ KINDS: Mapping[str, Callable[[Example, str], Gold]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = make_parser("data_prep.own", DESCRIPTION, EXAMPLES)
+    parser = make_parser("data-own", DESCRIPTION, EXAMPLES)
     parser.add_argument("--input", required=True, metavar="JSONL", help="file of JSON lines")
     parser.add_argument("--kind", required=True, choices=KINDS, help="how answers are compared")
     parser.add_argument("--name", required=True, help="what the data is called")

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """ViRL39K to verl's parquet: ``python -m data_prep.virl39k --help``."""
 
 from __future__ import annotations
@@ -20,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.command import execute, make_job, make_parser
-from data_prep.convert import Rules
 from data_prep.errors import InputError
-from data_prep.gold import virl_gold
-from data_prep.job import Job
-from data_prep.lengths import PromptMeter
-from data_prep.manifest import Licence
+from data_prep.file.command import execute, make_job, make_parser
+from data_prep.file.job import Job
+from data_prep.file.manifest import Licence
+from data_prep.row.convert import Rules
+from data_prep.row.gold import virl_gold
+from data_prep.row.lengths import PromptMeter
 from data_prep.sources.locate import locate
 from data_prep.sources.virl39k import HUB_PATTERNS, open_virl
 
@@ -54,7 +43,7 @@ EXAMPLES = f"""\
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = make_parser("data_prep.virl39k", DESCRIPTION, EXAMPLES)
+    parser = make_parser("data-virl39k", DESCRIPTION, EXAMPLES)
     parser.add_argument("--input", default=HUB_ID, metavar="PATH|ID", help=f"snapshot folder or hub id ({HUB_ID})")
     parser.add_argument("--images", metavar="PATH", help="images.zip or the unpacked folder, where it lies elsewhere")
     parser.add_argument("--split", choices=["train"], default="train", help="the only one there is")

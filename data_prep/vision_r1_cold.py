@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Vision-R1-cold to verl's multi-turn SFT parquet: ``python -m data_prep.vision_r1_cold --help``."""
 
 from __future__ import annotations
@@ -25,13 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep import cold
-from data_prep.cold import DATA_SOURCE, ColdOutcome, ColdRules, convert, to_sft_table
-from data_prep.command import check_numbers, supervise
 from data_prep.errors import InputError
-from data_prep.job import ROOM, ordered_map
-from data_prep.lengths import PromptMeter
-from data_prep.manifest import (
+from data_prep.file.command import check_numbers, supervise
+from data_prep.file.job import ROOM, ordered_map
+from data_prep.file.manifest import (
     Counts,
     InputFile,
     Licence,
@@ -41,13 +27,16 @@ from data_prep.manifest import (
     report_path,
     versions,
 )
-from data_prep.output import alone, require_space, sha256_of, write_text, writing_groups
-from data_prep.parts import Parts, fill
-from data_prep.progress import Progress
-from data_prep.prompts import INSTRUCTION
-from data_prep.report import REASONS, Tally
-from data_prep.review import review_path
-from data_prep.sft_schema import SFT_SCHEMA
+from data_prep.file.output import alone, require_space, sha256_of, write_text, writing_groups
+from data_prep.file.parts import Parts, fill
+from data_prep.file.progress import Progress
+from data_prep.file.report import REASONS, Tally
+from data_prep.file.review import review_path
+from data_prep.row import cold
+from data_prep.row.cold import DATA_SOURCE, ColdOutcome, ColdRules, convert, to_sft_table
+from data_prep.row.lengths import PromptMeter
+from data_prep.row.prompts import INSTRUCTION
+from data_prep.row.sft_schema import SFT_SCHEMA
 from data_prep.sources.files import digest_of, size_of
 from data_prep.sources.locate import locate
 from data_prep.sources.vision_r1 import JSON_PATTERNS, ImagePool, image_archives, json_files, read_conversations
@@ -102,7 +91,7 @@ class ColdJob:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_prep.vision_r1_cold",
+        prog="care data-cold-start",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

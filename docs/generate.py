@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Write the marked tables of the pages in this folder from the code; the tests compare.
 
     python docs/generate.py          # rewrites the tables, and leaves everything around them
@@ -29,16 +18,15 @@ import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from data_prep.report import DROPS, LISTED, REPAIRS
+from data_prep.file.report import DROPS, LISTED, REPAIRS
 from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
+from recipe.care.method.metrics import METRICS, REGION_METRICS
 from recipe.care.presets import PRESETS, flat
-from recipe.care.regions import REGION_METRICS
-from recipe.care.report import METRICS
-from recipe.care.representative import RGR_METRICS
-from verl_ext.memory_estimate import Settings
-from verl_ext.memory_estimate import table as memory_table
-from verl_ext.step import STEP_METRICS
+from recipe.care.repair.choose import RGR_METRICS
+from verl_ext.checks.memory_estimate import Settings
+from verl_ext.checks.memory_estimate import table as memory_table
+from verl_ext.step.compute import STEP_METRICS
 
 DOCS = Path(__file__).parent
 _TAG = re.compile("(<[a-z]+>)")

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """A whole CARE loop in one file: ``recipe.care`` around Hugging Face's ``generate``, without verl, Ray or vLLM.
 
     python -m recipe.tiny.prepare --out runs/count_add
@@ -37,14 +26,15 @@ from typing import TYPE_CHECKING
 import torch
 from omegaconf import OmegaConf
 
-from recipe.care.advantage import CareResult, care_advantages
 from recipe.care.config import CareConfig
-from recipe.care.off_policy import importance_weights, weigh_failed_repairs
-from recipe.care.regions import Regions, find_regions, token_advantages
-from recipe.care.repair import LengthLimits, RepairText, Sampled, failures_to_repair, plan_repair
-from recipe.care.representative import Outcome, RepairReport, choose_representatives
+from recipe.care.method.advantage import CareResult, care_advantages
+from recipe.care.method.credit import token_advantages
+from recipe.care.method.off_policy import importance_weights, weigh_failed_repairs
+from recipe.care.repair.choose import Outcome, RepairReport, choose_representatives
+from recipe.care.repair.joint import natural_joint
+from recipe.care.repair.plan import LengthLimits, RepairText, Sampled, failures_to_repair, plan_repair
 from recipe.care.reward import compute_score
-from recipe.care.seam import natural_joint
+from recipe.care.text.regions import Regions, find_regions
 from recipe.tiny.dataset import read_questions
 from recipe.tiny.generate import Request, Sampling, complete, evaluate, prompt_ids
 from recipe.tiny.models import load

@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Cold start of Qwen2.5-VL 7B: supervised fine-tuning on Vision-R1-cold with verl's own SFT trainer, 8 GPUs.
 #
 #   bash examples/run_qwen2_5_vl_7b_cold_start.sh                      # one node
@@ -82,10 +71,10 @@ ARGUMENTS=(
 )
 
 if [[ $DRY_RUN == 1 ]]; then
-    exec "$PYTHON" -m verl_ext.dry_run_sft "${ARGUMENTS[@]}"
+    exec "$PYTHON" -m verl_ext.checks.dry_run_sft "${ARGUMENTS[@]}"
 fi
-"$PYTHON" -m verl_ext.preflight --gpus "$NGPUS_PER_NODE" --attention flash_attention_2 --model "$MODEL_PATH" --data "$TRAIN_FILES"
-"$PYTHON" -m verl_ext.record "$OUT_DIR"
+"$PYTHON" -m verl_ext.checks.preflight --gpus "$NGPUS_PER_NODE" --attention flash_attention_2 --model "$MODEL_PATH" --data "$TRAIN_FILES"
+"$PYTHON" -m verl_ext.checks.record "$OUT_DIR"
 export TENSORBOARD_DIR=${TENSORBOARD_DIR:-$OUT_DIR/tensorboard}
 # verl starts the file anew at every start.
 export VERL_FILE_LOGGER_PATH=$OUT_DIR/metrics-$(($(find "$OUT_DIR" -maxdepth 1 -name 'metrics-*.jsonl' | wc -l) + 1)).jsonl

@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Watch CARE train a tiny vision-language model on the CPU, through stock verl: Ray, FSDP2 actor, vLLM rollout.
 #
 #   bash examples/run_tiny_vlm_care_cpu.sh                # sets up .venv, makes model and data, trains, reports
@@ -94,11 +83,11 @@ TRAINER=(
 ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "${METHOD_OVERRIDES[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
-    exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
+    exec "$PYTHON" -m verl_ext.checks.dry_run "${ARGUMENTS[@]}"
 fi
 if [[ $MODEL == "$DATA_DIR/model" ]]; then
     read -ra PREPARATION <<<"${PREPARATION:-}"
     "$PYTHON" -m recipe.tiny.prepare --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
 fi
-"$PYTHON" -m verl_ext.record "$RUN_DIR"
+"$PYTHON" -m verl_ext.checks.record "$RUN_DIR"
 exec "$PYTHON" -m recipe.tiny.run --run-dir "$RUN_DIR" --label "$METHOD" -- "${ARGUMENTS[@]}"

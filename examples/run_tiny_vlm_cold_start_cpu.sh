@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Watch a cold start on the CPU: a tiny untrained vision-language model, fine-tuned by verl's own SFT trainer.
 #
 #   bash examples/run_tiny_vlm_cold_start_cpu.sh                   # sets up .venv, makes data, trains, merges, compares
@@ -82,12 +71,12 @@ ARGUMENTS=(
 )
 
 if [[ $DRY_RUN == 1 ]]; then
-    exec "$PYTHON" -m verl_ext.dry_run_sft "${ARGUMENTS[@]}"
+    exec "$PYTHON" -m verl_ext.checks.dry_run_sft "${ARGUMENTS[@]}"
 fi
 cd "$ROOT"
 read -ra PREPARATION <<<"${PREPARATION:-}"
 "$PYTHON" -m recipe.cold_start.prepare_tiny --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
-"$PYTHON" -m verl_ext.record "$RUN_DIR"
+"$PYTHON" -m verl_ext.checks.record "$RUN_DIR"
 evaluate() {
     "$PYTHON" -m recipe.cold_start.evaluate --model "$1" --data "$DATA_DIR/data/test.parquet" --out "$RUN_DIR/$2.json" \
         --max-tokens 40 --batch-size 128

@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Make the project's own virtual environment and install everything into it.
 #
 #   bash examples/setup.sh            # CPU stack (no accelerator needed), what the tiny examples use
@@ -154,7 +143,7 @@ say "compiling to bytecode"
 say "checking that verl, the plugin and the platform work together"
 # Optional engines of verl that are not installed would fill the screen with warnings.
 # The GPUs may be on another machine.
-PYTHONWARNINGS=ignore VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.doctor --quiet --installation ||
-  die "the environment is installed but CARE cannot run in it; see above, or: $VENV/bin/python -m verl_ext.doctor"
+PYTHONWARNINGS=ignore VLLM_LOGGING_LEVEL=ERROR HF_HUB_OFFLINE=1 "$VENV/bin/python" -m verl_ext.checks.doctor --quiet --installation ||
+  die "the environment is installed but CARE cannot run in it; see above, or: $VENV/bin/care doctor"
 printf '%s' "$wanted" >"$stamp"
 say "done: $VENV"

@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Set up the test environment and run everything: lint, types, unit, property and contract tests, and real training.
 #
 #   bash tests/run_all.sh            # all of it, from nothing; 20 to 35 minutes on 2 cores
@@ -38,7 +27,7 @@ step "environment"
 new=$([[ -e $VENV ]] || echo 1)
 EXTRAS=dev bash examples/setup.sh cpu
 # Tomorrow's would have the same versions. One that somebody works in may have more packages.
-[[ -z $new ]] || "$VENV/bin/python" -m verl_ext.lock
+[[ -z $new ]] || "$VENV/bin/python" -m verl_ext.checks.lock
 # What an earlier run left in ~/.cache (vLLM's looks at model classes, for one) must not hide a missing step.
 export XDG_CACHE_HOME=$ROOT/runs/tests/cache
 rm -rf "$XDG_CACHE_HOME"

@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Run the GPU pins on a CPU: the same verl, transformers, torch and Ray as on a GPU, and vLLM 0.24.0 in its CPU build.
 #
 #   bash tests/run_gpu_pins.sh            # makes the environment, then tests and training runs; about 15 minutes on 2 cores
@@ -80,7 +69,7 @@ mkdir -p "$(dirname "$log")"
 test_with() { "$VENV/bin/python" -m pytest -p no:cacheprovider -rs "$@" | tee -a "$log"; }
 
 step "contract and engine tests"
-OMP_NUM_THREADS=1 test_with tests/contract tests/unit/verl_ext/test_engine.py
+OMP_NUM_THREADS=1 test_with tests/contract tests/unit/verl_ext/engine/test_engine.py
 if [[ ${1:-} != --fast ]]; then
     step "training runs"
     test_with -m e2e -s tests/e2e/test_gpu_pins.py

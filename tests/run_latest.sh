@@ -1,17 +1,6 @@
 #!/usr/bin/env bash
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Look out for drift: the tests with the newest versions that setup.py allows, in place of the locked ones.
 #
 #   bash tests/run_latest.sh    # 15 to 30 minutes on 2 cores
@@ -54,7 +43,7 @@ attempt "a tiny training run" "$VENV/bin/python" -m pytest -m e2e -k "not surviv
 attempt "an evaluation" "$VENV/bin/python" -m pytest -m e2e tests/e2e/test_evaluate.py
 
 printf '\n=== [%4ds] what moved\n' "$SECONDS"
-"$VENV/bin/python" -m verl_ext.lock
+"$VENV/bin/python" -m verl_ext.checks.lock
 printf '\n=== what broke\n'
 if ((${#broken[@]})); then
     printf '%s\n' "${broken[@]}"

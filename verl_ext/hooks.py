@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Post-import hooks: which verl (or vLLM) module, once imported by somebody, gets which small adaptation.
 
 These tables are the whole of what the plugin does to verl. A hook that fails is logged at WARNING with its cause and
@@ -31,16 +20,16 @@ from verl_ext.cpu.detect import runs_without_accelerator
 logger = logging.getLogger(__name__)
 
 HOOKS: dict[str, str] = {
-    "verl.utils.config": "verl_ext.validation:install",
-    "verl.trainer.ppo.core_algos": "verl_ext.estimator:install",
+    "verl.utils.config": "verl_ext.checks.validation:install",
+    "verl.trainer.ppo.core_algos": "verl_ext.step.estimator:install",
     "verl.trainer.ppo.v1": "verl_ext.trainer:install",
-    "verl.workers.engine.fsdp.transformer_impl": "verl_ext.engine:install",
+    "verl.workers.engine.fsdp.transformer_impl": "verl_ext.engine.engine:install",
 }
 """Module of verl -> function called with it after its import. Inert unless ``care`` is chosen."""
 
 EVERY_RUN_HOOKS: dict[str, str] = {
-    "verl.models.transformers.qwen2_vl": "verl_ext.text_only_rows:install",
-    "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.weight_socket:install",
+    "verl.models.transformers.qwen2_vl": "verl_ext.engine.text_only_rows:install",
+    "verl.workers.rollout.vllm_rollout.bucketed_weight_transfer": "verl_ext.engine.weight_socket:install",
 }
 """The same, but at work whatever is chosen: a run without them stops at a micro-batch without images, or could take
 another run's weights."""

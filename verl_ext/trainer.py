@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """CARE-aware trainers: verl's own V1 trainers, with two steps extended when the estimator is ``care``.
 
 Each trainer class in verl's registry is replaced by a subclass that calls ``super()`` unchanged unless CARE is chosen,
@@ -24,11 +13,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from recipe.care.config import CareConfig
-from verl_ext.engine import POOL_MASK, REQUEST
-from verl_ext.estimator import token_advantages_for_verl
-from verl_ext.group_log import write_group_log
-from verl_ext.reward_sources import check_data_sources
-from verl_ext.rgr_step import (
+from verl_ext.checks.reward_sources import check_data_sources
+from verl_ext.checks.validation import chooses_care, needs_embeddings, validate_run
+from verl_ext.engine.engine import POOL_MASK, REQUEST
+from verl_ext.repair.replace import (
     RowLogProbs,
     StepRepairs,
     hide_from_rollout_correction,
@@ -36,9 +24,10 @@ from verl_ext.rgr_step import (
     plan_pass,
     refresh_log_probs,
 )
-from verl_ext.rollouts import read_responses, read_rollouts, write_response_field
-from verl_ext.step import Repairs, compute_step, pool_mask
-from verl_ext.validation import chooses_care, needs_embeddings, validate_run
+from verl_ext.step.compute import Repairs, compute_step, pool_mask
+from verl_ext.step.estimator import token_advantages_for_verl
+from verl_ext.step.log import write_group_log
+from verl_ext.step.rollouts import read_responses, read_rollouts, write_response_field
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Anybody's rows: JSON lines, with the images beside them or in a zip or tar."""
 
 from __future__ import annotations
@@ -21,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
-from data_prep.examples import Example, SourceImage, unreadable
-from data_prep.options import parse_options
-from data_prep.schema import UNKNOWN
+from data_prep.row.examples import Example, SourceImage, unreadable
+from data_prep.row.options import parse_options
+from data_prep.row.schema import UNKNOWN
 from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
 from data_prep.sources.strict_json import parse

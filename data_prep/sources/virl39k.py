@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """ViRL39K: one parquet file with the texts, one zip (or the folder it unpacks to) with the images."""
 
 from __future__ import annotations
@@ -19,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_prep.errors import InputError
-from data_prep.examples import Example, SourceImage
-from data_prep.schema import UNKNOWN
+from data_prep.row.examples import Example, SourceImage
+from data_prep.row.schema import UNKNOWN
 from data_prep.sources.files import Files, FolderFiles, ZipFiles, open_files
 from data_prep.sources.tables import Columns, Table, number_in, text_in, texts_in
 

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 # Sourced by the GPU scripts after they have set their variables: checks what a run needs, then starts stock verl.
 #
 # Reads: METHOD MODEL_PATH TRAIN_FILES VAL_FILES NNODES NGPUS_PER_NODE ROLLOUT_TP MICRO_TOKENS MAX_MODEL_LEN
@@ -122,9 +111,9 @@ ARGUMENTS=("${DATA[@]}" "${MODEL[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${REWARD[@]
 ARGUMENTS+=("${METHOD_OVERRIDES[@]}" "${LORA_OVERRIDES[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
-    exec "$PYTHON" -m verl_ext.dry_run "${ARGUMENTS[@]}"
+    exec "$PYTHON" -m verl_ext.checks.dry_run "${ARGUMENTS[@]}"
 fi
-"$PYTHON" -m verl_ext.preflight --nodes "$NNODES" --gpus "$NGPUS_PER_NODE" --attention "$ATTENTION" \
+"$PYTHON" -m verl_ext.checks.preflight --nodes "$NNODES" --gpus "$NGPUS_PER_NODE" --attention "$ATTENTION" \
     --model "$MODEL_PATH" --data "$TRAIN_FILES" "$VAL_FILES"
-"$PYTHON" -m verl_ext.record "$OUT_DIR"
+"$PYTHON" -m verl_ext.checks.record "$OUT_DIR"
 exec "$PYTHON" -m verl.trainer.main_ppo "${ARGUMENTS[@]}"

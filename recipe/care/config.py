@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Configuration of CARE: frozen dataclasses, validated where they are made.
 
 Every key is optional; the defaults of the fields are the paper's, and a training run changes some by its preset. In a
@@ -29,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from recipe.care.cues import cue_text
 from recipe.care.errors import CareConfigError
 from recipe.care.presets import DEFAULT_PRESET, PRESETS, over_preset
+from recipe.care.repair.cue import cue_text
 
 ROOT = "algorithm.care"
 

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Format compliance and accuracy of a checkpoint on held-out questions, by the project's verifier.
 
     python -m recipe.cold_start.evaluate --model MODEL --data val.parquet --out before.json
@@ -153,7 +142,7 @@ def identity(model: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.cold_start.evaluate",
+        prog="care evaluate-held-out",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

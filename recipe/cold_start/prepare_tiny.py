@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Make everything the tiny cold start needs, offline: lessons, questions, tokenizer, untrained model.
 
     python -m recipe.cold_start.prepare_tiny --out runs/tiny_cold
@@ -43,7 +32,7 @@ import pyarrow.parquet as pq
 from transformers.utils import logging as transformers_logging
 
 from data_prep import vision_r1_cold
-from data_prep.prompts import INSTRUCTION
+from data_prep.row.prompts import INSTRUCTION
 from recipe.tiny import prompts, store
 from recipe.tiny.dataset import DataSettings, content_hashes, draw, read_questions, rng_for, write_splits
 from recipe.tiny.models import build
@@ -178,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.cold_start.prepare_tiny",
+        prog="care tiny-cold-start",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Tables of an evaluation, and of two: accuracies, macro averages, differences, and the paper's figures beside them.
 
     python -m recipe.evaluation.report runs/evaluation/base                          # one model
@@ -212,7 +201,7 @@ def as_json(evaluation: Evaluation) -> dict[str, object]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.evaluation.report",
+        prog="care evaluate-report",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """verl's FSDP checkpoints: where a run keeps them, and what is in them, whatever the number of ranks.
 
 ``python -m recipe.release.checkpoint RUN_OR_CHECKPOINT`` prints the folder with the shards.
@@ -161,7 +150,7 @@ def fold_adapter(state: Mapping[str, torch.Tensor], scale: float) -> dict[str, t
 
 def main(argv: Sequence[str]) -> int:
     """Print where the shards are; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m recipe.release.checkpoint", description=__doc__)
+    parser = argparse.ArgumentParser(prog="care checkpoint", description=__doc__)
     parser.add_argument("place", type=Path, metavar="RUN_OR_CHECKPOINT", help="a run (its latest one) or global_step_N")
     options = parser.parse_args(argv)
     try:

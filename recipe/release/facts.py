@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """What a run left behind that a model card needs; what it did not leave is listed as missing, never guessed."""
 
 from __future__ import annotations
@@ -22,11 +11,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from data_prep.manifest import manifest_path
+from data_prep.file.manifest import manifest_path
 from recipe.care.config import ROOT as CARE
 from recipe.care.config import CareConfig
 from recipe.care.presets import flat
-from verl_ext.record import RECORD, Attempt, read_attempts
+from verl_ext.checks.record import RECORD, Attempt, read_attempts
 
 CONFIG = Path("hydra/.hydra")
 """Where the scripts have Hydra keep the configuration of a run (``hydra.run.dir``)."""

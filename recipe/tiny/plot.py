@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Draw the training curves of one or several runs from verl's file logger.
 
     python -m recipe.tiny.plot --out curves.png care=runs/tiny_care grpo=runs/tiny_grpo
@@ -152,7 +141,7 @@ def _labelled_run(text: str) -> tuple[str, list[Path]]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; see ``--help``."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.tiny.plot", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="care tiny-plot", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("curves.png"), help="PNG to write (default: %(default)s)")
     parser.add_argument("runs", nargs="+", type=_labelled_run, metavar="label=path", help="a run to draw")

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """How often does a repair succeed, against two controls on the same failures?
 
     python -m recipe.tiny.repair_controls --model runs/tiny_data_qwen2_5_vl
@@ -34,8 +23,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from recipe.care.config import RgrConfig
-from recipe.care.cues import CUES
-from recipe.care.repair import LengthLimits, RepairText, Sampled, plan_repair
+from recipe.care.repair.cue import CUES
+from recipe.care.repair.plan import LengthLimits, RepairText, Sampled, plan_repair
 from recipe.care.reward import compute_score
 from recipe.tiny.dataset import read_questions
 from recipe.tiny.generate import Request, Sampling, complete, prompt_ids
@@ -168,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.tiny.repair_controls",
+        prog="care tiny-repair",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Run stock ``python -m verl.trainer.main_ppo`` for the tiny demo: progress, a clean stop, a report and a picture.
 
     python -m recipe.tiny.run --run-dir runs/tiny_care --label care -- OVERRIDES...
@@ -49,7 +38,7 @@ STOP_PATIENCE_S = 20.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the trainer's exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.tiny.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="care tiny-run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run-dir", type=Path, required=True, help="where everything of this run goes")
     parser.add_argument("--label", required=True, help="name of the method, for the report and the picture")

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Which of verl's policy losses train the tokens that CARE's advantages say: verl's own code, at ratio 1."""
 
 import pytest
@@ -18,9 +7,9 @@ import torch
 from verl.trainer.ppo.core_algos import POLICY_LOSS_REGISTRY, agg_loss
 from verl.workers.config import FSDPActorConfig, PolicyLossConfig
 
-from recipe.care.loss_scale import LOSS_AGG_MODES, scale_for_loss_agg
-from verl_ext.estimator import care_estimator, token_advantages_for_verl
-from verl_ext.validation import REFUSED_POLICY_LOSSES
+from recipe.care.method.credit import LOSS_AGG_MODES, scale_for_loss_agg
+from verl_ext.checks.validation import REFUSED_POLICY_LOSSES
+from verl_ext.step.estimator import care_estimator, token_advantages_for_verl
 
 # A positive of 6 tokens, its rationale at weight 0.1, and a failure of 4, whose rationale has none.
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])

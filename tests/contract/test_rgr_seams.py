@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """What repairs rely on in verl 0.9.1, and what they cannot go together with."""
 
 import asyncio
@@ -21,10 +10,10 @@ import pytest
 import ray
 
 from recipe.care.errors import CareConfigError
-from verl_ext.dry_run import compose
-from verl_ext.rgr_requests import RequestRecorder, request_id_of_task
-from verl_ext.rgr_worker import CareAgentLoopManager, CareAgentLoopWorker
-from verl_ext.validation import validate_run
+from verl_ext.checks.dry_run import compose
+from verl_ext.checks.validation import validate_run
+from verl_ext.repair.requests import RequestRecorder, request_id_of_task
+from verl_ext.repair.worker import CareAgentLoopManager, CareAgentLoopWorker
 
 
 def parameters(function) -> list[str]:

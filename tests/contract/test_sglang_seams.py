@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """What repairs send is what verl 0.9.1's SGLang server takes, read from its source: SGLang is not in any environment.
 
 CARE has not run with SGLang. These are the seams that would show first.
@@ -29,7 +18,7 @@ from omegaconf import OmegaConf
 from verl.workers.rollout.llm_server import LLMServerClient
 from verl.workers.rollout.router import GlobalRequestLoadBalancer
 
-from verl_ext.rgr_requests import FIRST, RequestRecorder
+from verl_ext.repair.requests import FIRST, RequestRecorder
 
 SERVER = "verl.workers.rollout.sglang_rollout.async_sglang_server"
 
@@ -72,7 +61,7 @@ def asked():
     config = OmegaConf.create({"actor_rollout_ref": {"rollout": {"name": "sglang"}}})
 
     async def ask():
-        # The very arguments of verl_ext.rgr_worker, for a prompt with images.
+        # The very arguments of verl_ext.repair.worker, for a prompt with images.
         answer = await RequestRecorder(LLMServerClient(config, balancer)).generate(
             request_id="r",
             prompt_ids=[1, 2],
@@ -106,7 +95,7 @@ def test_the_answer_is_what_repairs_read(asked):
 
 def test_the_worker_sends_no_more_than_that():
     """The test's arguments are those of the source."""
-    from verl_ext.rgr_worker import RepairingMixin
+    from verl_ext.repair.worker import RepairingMixin
 
     source = inspect.getsource(RepairingMixin._decode_and_score)
     (call,) = (
@@ -135,6 +124,6 @@ def test_a_request_that_is_given_up_is_cancelled_at_its_only_wait(generate):
 
 def test_an_aborted_answer_is_recognised(generate):
     """Its stop reason is passed on as SGLang names it."""
-    from verl_ext.rgr_worker import ABORTED
+    from verl_ext.repair.worker import ABORTED
 
     assert "stop_reason=finish_reason" in ast.unparse(generate) and "abort" in ABORTED

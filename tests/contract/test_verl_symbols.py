@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """What this package relies on in verl 0.9.1, found in our own sources and checked against the installed packages."""
 
 import ast
@@ -22,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recipe.care.loss_scale import LOSS_AGG_MODES
+from recipe.care.method.credit import LOSS_AGG_MODES
 from verl_ext.cpu.ascend import TRANSFER
 from verl_ext.cpu.detect import runs_without_accelerator
 from verl_ext.hooks import CPU_HOOKS, EVERY_RUN_HOOKS, HOOKS, arm
@@ -100,7 +89,7 @@ def test_vllm_looks_at_model_classes_where_it_has_never_run(family, tmp_path, mo
 def test_vllms_server_leaves_our_warnings_visible():
     arm()
     importlib.import_module("verl.workers.rollout.vllm_rollout.vllm_async_server")
-    for logger in (logging.getLogger("verl_ext.validation"), logging.getLogger()):
+    for logger in (logging.getLogger("verl_ext.checks.validation"), logging.getLogger()):
         assert logger.isEnabledFor(logging.WARNING)
     assert all(handler.level <= logging.WARNING for handler in logging.getLogger().handlers)
 
@@ -140,7 +129,7 @@ def test_hooked_functions_exist():
     assert list(inspect.signature(BucketedWeightReceiver.receive_weights).parameters) == ["self", "on_bucket_received"]
     for end in (BucketedWeightSender, BucketedWeightReceiver):
         assert list(inspect.signature(end.__init__).parameters)[:2] == ["self", "zmq_handle"]
-    # verl_ext.weight_socket gives these names to one run each.
+    # verl_ext.engine.weight_socket gives these names to one run each.
     assert "ipc:///tmp/rl-colocate-zmq-" in inspect.getsource(vLLMColocateWorkerExtension._get_zmq_handle)
     assert set(v1.trainer_base.TRAINER_REGISTRY) >= {"sync", "colocate_async", "separate_async"}
     assert callable(initialize_global_process_group) and callable(initialize_global_process_group_ray)
@@ -209,14 +198,14 @@ def test_engine_registry():
     from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
     assert _parameters(EngineRegistry.register) == ["model_type", "backend", "device", "vendor"]
-    for name in _super_calls("verl_ext/engine.py", "ThinkEmbeddingMixin"):
+    for name in _super_calls("verl_ext/engine/engine.py", "ThinkEmbeddingMixin"):
         assert callable(getattr(FSDPEngineWithLMHead, name))
 
 
 def test_estimator_interface():
     from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, register_adv_est
 
-    from verl_ext.estimator import care_estimator
+    from verl_ext.step.estimator import care_estimator
 
     assert ADV_ESTIMATOR_REGISTRY["care"] is care_estimator
     with pytest.raises(ValueError, match="care"):
@@ -282,7 +271,7 @@ def test_engines_are_registered_for_the_keys_that_win():
     import verl.workers.engine.fsdp.transformer_impl  # noqa: F401
     from verl.workers.engine.base import EngineRegistry
 
-    from verl_ext.engine import ThinkEmbeddingMixin
+    from verl_ext.engine.engine import ThinkEmbeddingMixin
 
     registered = EngineRegistry._engines["language_model"]
     keys = [("cuda", "nvidia"), ("cuda", "amd"), ("npu", "huawei")]

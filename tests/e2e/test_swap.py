@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The one-line swap: command lines that verl documents, with only ``algorithm.adv_estimator=care`` changed.
 
 Each is composed and validated as documented (for GPUs). Their switches, some together, are trained with for two steps
@@ -21,8 +10,8 @@ modes. verl's default reward for geometry data returns a bare float, so those co
 import pytest
 
 from tests.e2e.conftest import QUIET, REPAIRS
-from verl_ext import rollout_checks
-from verl_ext.dry_run import compose, validate
+from verl_ext.checks import rollout as rollout_checks
+from verl_ext.checks.dry_run import compose, validate
 
 SWAP = "algorithm.adv_estimator=care"
 

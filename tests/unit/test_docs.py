@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The documentation says what the code says."""
 
 import dataclasses
@@ -24,9 +13,9 @@ import torch
 from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig
-from recipe.care.representative import Representatives, rgr_metrics
-from verl_ext.rollouts import Rollouts
-from verl_ext.step import compute_step
+from recipe.care.repair.choose import Representatives, rgr_metrics
+from verl_ext.step.compute import compute_step
+from verl_ext.step.rollouts import Rollouts
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,17 +1,6 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
-"""What holds for every file here: its licence header, its length, and who may import verl, Ray and vLLM."""
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every file here: its licence header, and who may import verl, Ray and vLLM."""
 
 import ast
 import sys
@@ -21,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("benchmarks", "data_prep", "docs", "examples", "recipe", "tests", "verl_ext")
 PYTHON = [*sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")), ROOT / "setup.py"]
 SCRIPTS = sorted(path for folder in FOLDERS for end in ("sh", "sbatch") for path in (ROOT / folder).rglob(f"*.{end}"))
-HEADER_LINES = 13
+HEADER_LINES = 2
 PURE = {"recipe", "torch", "numpy", "sympy", "math_verify"}
 """What the algorithm and the verifier may import besides the standard library; ``recipe`` is ``recipe.care``."""
 ADAPTERS = ("verl_ext", "tests", "benchmarks")
@@ -44,22 +33,13 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def test_every_file_begins_with_the_whole_licence_header():
+def test_every_file_begins_with_copyright_and_licence():
     header = (ROOT / "setup.py").read_text(encoding="utf-8").splitlines()[:HEADER_LINES]
-    assert header[0].startswith("# Copyright") and header[-1] == "# limitations under the License."
+    assert header[0].startswith("# SPDX-FileCopyrightText: ") and header[1] == "# SPDX-License-Identifier: Apache-2.0"
     for path in (*PYTHON, *SCRIPTS, ROOT / ".ci" / "run"):
         lines = path.read_text(encoding="utf-8").splitlines()
         first = 1 if lines[0].startswith("#!") else 0
         assert lines[first : first + HEADER_LINES] == header, _name(path)
-
-
-def test_modules_and_functions_are_short():
-    for path in PYTHON:
-        text = path.read_text(encoding="utf-8")
-        assert len(text.splitlines()) < 300, _name(path)
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert node.end_lineno - node.lineno + 1 < 60, f"{_name(path)}: {node.name}"
 
 
 def test_the_algorithm_imports_torch_and_numpy_only():

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Command line of the check; see ``--help`` and the package's docstring."""
 
 from __future__ import annotations
@@ -30,8 +19,8 @@ from verl_ext.check_gpu.report import Report, Stage, State
 from verl_ext.check_gpu.runs import OutOfTimeError, adopt_orphans, kill_everything
 from verl_ext.check_gpu.settings import SIZES, Plan
 from verl_ext.check_gpu.stages import Found, NotPossibleError, Stages, device_name
+from verl_ext.checks.record import attempt
 from verl_ext.cpu.detect import runs_without_accelerator
-from verl_ext.record import attempt
 
 LEAST_S = 20.0
 """A stage is not begun with less time than this."""
@@ -120,7 +109,7 @@ def _gpus_for_ranks() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m verl_ext.check_gpu",
+        prog="care check-gpu",
         description="Does CARE work on this machine, and what does it cost? Needs no download.",
     )
     add = parser.add_argument

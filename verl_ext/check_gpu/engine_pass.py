@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The old-log-prob pass by itself: verl's FSDP2 engine with this project's class, asked for embeddings or not."""
 
 from __future__ import annotations
@@ -24,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from verl_ext.engine import REQUEST
+from verl_ext.engine.engine import REQUEST
 
 if TYPE_CHECKING:
     from tensordict import TensorDict
@@ -65,7 +54,7 @@ def batch_of(columns: Mapping[str, Sequence[Any]], micro_tokens: int, *, asks: b
     """Rows as a worker is handed them, with or without the request for embeddings."""
     from verl.utils import tensordict_utils as tu
 
-    from verl_ext.engine import POOL_MASK
+    from verl_ext.engine.engine import POOL_MASK
 
     def jagged(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
         return torch.nested.as_nested_tensor(list(tensors), layout=torch.jagged)

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Run by the check in a process of its own: computes again what two steps of the measured run left.
 
     python -m verl_ext.check_gpu.reference LEFT MODEL RESULT.json --groups 512 --micro-tokens 16384 [--packed]
@@ -32,10 +21,10 @@ from typing import Any
 
 import torch
 
-from recipe.care.loss_scale import scale_for_loss_agg
-from verl_ext.engine import EMBEDDINGS, POOL_MASK
-from verl_ext.rollouts import Rollouts
-from verl_ext.step import compute_step
+from recipe.care.method.credit import scale_for_loss_agg
+from verl_ext.engine.engine import EMBEDDINGS, POOL_MASK
+from verl_ext.step.compute import compute_step
+from verl_ext.step.rollouts import Rollouts
 
 ROUNDS = 5
 Left = Mapping[str, Any]

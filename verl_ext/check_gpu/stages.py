@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The parts of the check, one after another; each returns what it found."""
 
 from __future__ import annotations
@@ -28,7 +17,7 @@ from verl_ext.check_gpu.report import Check, Method
 from verl_ext.check_gpu.run_metrics import choices, learned_something, repairs, summarise
 from verl_ext.check_gpu.runs import Run, kill_everything, start
 from verl_ext.check_gpu.settings import MODULE, OUT, Plan, care_settings, run_settings
-from verl_ext.doctor_gpu import gpus
+from verl_ext.checks.doctor_gpu import gpus
 
 ALTERNATING = {"VERL_USE_EXTERNAL_MODULES": f"{MODULE}.arm"}
 STOCK = {"VERL_USE_EXTERNAL_PLUGINS": "none"}
@@ -91,7 +80,7 @@ class Stages:
 
     def doctor(self, found: Found, seconds: float) -> None:
         """The doctor's own verdict."""
-        command = [sys.executable, "-W", "ignore", "-m", "verl_ext.doctor"]
+        command = [sys.executable, "-W", "ignore", "-m", "verl_ext.checks.doctor"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("CARE c", "!!", "??"))]
         found.checks.append(Check("the doctor", done.returncode == 0, "; ".join(lines)))

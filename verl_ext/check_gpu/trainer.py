@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """A trainer that changes the method with every step and leaves what two of its steps computed.
 
 Whatever slows the machine then slows all methods.
@@ -29,10 +18,10 @@ import transfer_queue as tq
 
 from recipe.care.config import CareConfig
 from verl_ext.check_gpu.settings import METHOD, METHODS, OUT, method_of
-from verl_ext.engine import EMBEDDINGS, POOL_MASK
-from verl_ext.group_log import write_group_log
-from verl_ext.rollouts import read_rollouts
-from verl_ext.step import compute_step
+from verl_ext.engine.engine import EMBEDDINGS, POOL_MASK
+from verl_ext.step.compute import compute_step
+from verl_ext.step.log import write_group_log
+from verl_ext.step.rollouts import read_rollouts
 
 if TYPE_CHECKING:
     from transfer_queue import KVBatchMeta

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """verl's FSDP engines on the CPU: registered for it, and without the pinned memory of an accelerator.
 
 verl registers them for cuda and npu only. Its reference policy is always offloaded to pinned host memory, which torch
@@ -24,7 +13,7 @@ from types import ModuleType
 
 
 def install(transformer_impl: ModuleType) -> None:
-    """Register the value-model engine for the CPU; ``verl_ext.engine`` registers the language-model one."""
+    """Register the value-model engine for the CPU; ``verl_ext.engine.engine`` registers the language-model one."""
     register = transformer_impl.EngineRegistry.register(
         model_type="value_model", backend=["fsdp", "fsdp2"], device="cpu", vendor="cpu"
     )

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Which rules judge which ``data_source``; an unknown one is an error before training, not at step N."""
 
 from __future__ import annotations
@@ -21,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from recipe.care.errors import CareConfigError
-from recipe.care.verifier import tiny, virl
-from recipe.care.verifier.charts import judge_chart
-from recipe.care.verifier.choice import judge_choice
-from recipe.care.verifier.lanes import require_parser
-from recipe.care.verifier.maths import judge_maths
-from recipe.care.verifier.numbers_agree import NumberPolicy
+from recipe.care.verifier.kinds import tiny, virl
+from recipe.care.verifier.kinds.charts import judge_chart
+from recipe.care.verifier.kinds.choice import judge_choice
+from recipe.care.verifier.kinds.maths import judge_maths
+from recipe.care.verifier.kinds.numbers import NumberPolicy
+from recipe.care.verifier.kinds.text import judge_text
+from recipe.care.verifier.parser.pool import require_parser
 from recipe.care.verifier.problem import Problem, Verdict
-from recipe.care.verifier.text import judge_text
 
 Judge = Callable[[Problem, str], Verdict]
 

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Write the results page and its figures from the file of results.
 
 python -m recipe.tiny.suite.page --results docs/results/results.jsonl --out docs/results
@@ -237,7 +226,7 @@ def _draw_band(axes: Axes, curves: Sequence[Sequence[tuple[float, float]]], colo
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; see ``--help``."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.tiny.suite.page",
+        prog="care tiny-suite-page",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

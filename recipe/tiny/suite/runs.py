@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Run the methods of a table, several seeds each, and keep what came out.
 
     python -m recipe.tiny.suite.runs --table main --seeds 0 1 2 3 4 --out runs/suite
@@ -240,7 +229,7 @@ def _commit() -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; see ``--help``."""
     parser = argparse.ArgumentParser(
-        prog="python -m recipe.tiny.suite.runs",
+        prog="care tiny-suite",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

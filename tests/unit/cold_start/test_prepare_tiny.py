@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Lessons in the real schema, about other questions than the held-out ones, with the prompt that RL uses."""
 
 import json
@@ -20,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import AutoProcessor
 
-from data_prep.prompts import INSTRUCTION
-from data_prep.sft_schema import SFT_SCHEMA
+from data_prep.row.prompts import INSTRUCTION
+from data_prep.row.sft_schema import SFT_SCHEMA
 from recipe.care.reward import compute_score
 from recipe.cold_start.prepare_tiny import main
 from recipe.cold_start.questions import read_asked, render

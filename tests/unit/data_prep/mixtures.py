@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Small converted files, and small benchmarks in the columns and types of the six real ones."""
 
 import hashlib
@@ -22,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from data_prep.output import write_rows
-from data_prep.prompts import with_instruction
-from data_prep.schema import Row
+from data_prep.file.output import write_rows
+from data_prep.row.prompts import with_instruction
+from data_prep.row.schema import Row
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SEVEN = [f"image_{n}" for n in range(1, 8)]

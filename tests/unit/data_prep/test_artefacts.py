@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """What spreadsheets and wrong encodings do to golds, told apart from golds that only look like it."""
 
 import random
@@ -20,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.artefacts import (
+from data_prep.row.artefacts import (
     is_date_as_number,
     is_ratio_as_time,
     may_be_ratio_as_time,
     with_characters_restored,
 )
-from data_prep.examples import Example
-from data_prep.gold import Gold, chart_gold, check_against_verifier, clean_gold, plausible_answers
+from data_prep.row.examples import Example
+from data_prep.row.gold import Gold, chart_gold, check_against_verifier, clean_gold, plausible_answers
 
 RATIO = "What is the ratio between them?"
 

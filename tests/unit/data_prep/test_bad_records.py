@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """One bad record among good ones costs its row; one bad file gets one clear line. Nothing ends in a traceback."""
 
 import json
@@ -22,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data_prep import chartqa, geometry3k, mix, virl39k, vision_r1_cold
-from data_prep.output import write_rows
+from data_prep import chartqa, geometry3k, virl39k, vision_r1_cold
+from data_prep.file.output import write_rows
+from data_prep.mix import mixture as mix
 from data_prep.sources.files import FolderFiles, open_files
 
 NAMES = {

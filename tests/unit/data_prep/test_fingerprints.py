@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """A copy of an image is recognised, another image is not; the same question in two spellings is one question."""
 
 import io
@@ -22,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from data_prep.fingerprints import (
+from data_prep.mix.fingerprints import (
     is_specific,
     jaccard,
     normalise_gold,
@@ -30,7 +19,7 @@ from data_prep.fingerprints import (
     print_image,
     shingles,
 )
-from data_prep.looks import NEAR_LOOK
+from data_prep.mix.looks import NEAR_LOOK
 
 
 def diagram(seed: int) -> Image.Image:

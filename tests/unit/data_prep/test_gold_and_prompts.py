@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Golds, placeholders, images and rows, one at a time."""
 
 import string
@@ -19,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.convert import Rules, convert
-from data_prep.examples import Example, SourceImage
-from data_prep.gold import (
+from data_prep.file.output import write_rows
+from data_prep.file.report import REASONS, Dropped
+from data_prep.row.convert import Rules, convert
+from data_prep.row.examples import Example, SourceImage
+from data_prep.row.gold import (
     Gold,
     chart_gold,
     check_against_verifier,
@@ -29,11 +20,9 @@ from data_prep.gold import (
     geometry_gold,
     virl_gold,
 )
-from data_prep.images import check_image
-from data_prep.output import write_rows
-from data_prep.prompts import INSTRUCTION, place_images
-from data_prep.report import REASONS, Dropped
-from data_prep.schema import IMAGE, OTHER_MEDIA, SCHEMA, Row, read_rows, to_table
+from data_prep.row.images import check_image
+from data_prep.row.prompts import INSTRUCTION, place_images
+from data_prep.row.schema import IMAGE, OTHER_MEDIA, SCHEMA, Row, read_rows, to_table
 from recipe.care.reward import compute_score
 
 

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Hub ids for every command, from a server in this process; options that cannot be meant; what is said meanwhile."""
 
 import errno
@@ -25,9 +14,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from data_prep.command import supervise
-from data_prep.output import write_rows
-from data_prep.progress import EVERY_S, Progress
+from data_prep.file.command import supervise
+from data_prep.file.output import write_rows
+from data_prep.file.progress import EVERY_S, Progress
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -197,7 +186,7 @@ def test_an_output_that_is_a_file(build, virl_folder, tmp_path):
 
 
 def test_an_interrupted_viewer_does_not_go_on_anywhere(monkeypatch, capsys, converted, tmp_path):
-    import data_prep.viewer as viewer
+    import data_prep.viewer.sample as viewer
 
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """What the model sees is what a person sees, and a damaged file is found."""
 
 import base64
@@ -23,11 +12,11 @@ import pytest
 from PIL import Image, ImageOps
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from data_prep.examples import SourceImage
-from data_prep.fingerprints import print_image
-from data_prep.images import as_shown, check_image
-from data_prep.report import Dropped
-from data_prep.review import thumbnail
+from data_prep.file.report import Dropped
+from data_prep.file.review import thumbnail
+from data_prep.mix.fingerprints import print_image
+from data_prep.row.examples import SourceImage
+from data_prep.row.images import as_shown, check_image
 
 WIDTH, HEIGHT = 96, 64
 

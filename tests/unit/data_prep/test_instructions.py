@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """A prompt carries one instruction about the form of the answer, ours, and the whole question."""
 
 import json
@@ -19,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep import vision_r1_cold
-from data_prep.instructions import without_instructions
-from data_prep.prompts import INSTRUCTION
+from data_prep.row.instructions import without_instructions
+from data_prep.row.prompts import INSTRUCTION
 
 FORMS = [
     "Hint: Please answer the question and provide the correct option letter, e.g., A, B, C, D, at the end.",

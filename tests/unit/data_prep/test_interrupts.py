@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """An interrupt that Python would drop still stops the command, and nothing else of such errors is hidden."""
 
 import os
@@ -19,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from data_prep.command import supervise
+from data_prep.file.command import supervise
 
 
 class _Interrupted:
@@ -52,7 +41,7 @@ def test_the_status_is_the_same_inside_an_exec(build, tmp_path):
     """As a module, since that is how the converters start: CPython would end with the signal, not with status 2."""
     (tmp_path / "interrupted.py").write_text(
         "import signal, sys\n"
-        "from data_prep.command import supervise\n"
+        "from data_prep.file.command import supervise\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "sys.exit(supervise(lambda: exec('signal.raise_signal(signal.SIGINT)')))\n"
     )

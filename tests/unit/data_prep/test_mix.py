@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The mixture command as a user runs it, against benchmark files in the columns the real ones have."""
 
 import hashlib
@@ -25,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from data_prep.output import write_rows
-from data_prep.schema import SCHEMA
+from data_prep.file.output import write_rows
+from data_prep.row.schema import SCHEMA
 
 FILES = [
     "mix.inspect.jsonl",
@@ -178,9 +167,9 @@ def test_a_seed_shuffles_whatever_the_order_of_the_inputs(build, inputs, tmp_pat
 
 def test_many_stretches_keep_the_order(build, tmp_path, monkeypatch):
     """What does not fit into one stretch is written in several; here each holds a few rows."""
-    import data_prep.mix_output as mix_output
-    from data_prep.mix_input import open_tables
-    from data_prep.mix_output import Place, write_shuffled
+    import data_prep.mix.output as mix_output
+    from data_prep.mix.input import open_tables
+    from data_prep.mix.output import Place, write_shuffled
 
     rows = [build.make_row("virl39k", str(n), build.picture(seed=n)) for n in range(40)]
     write_rows(tmp_path / "in.parquet", rows)

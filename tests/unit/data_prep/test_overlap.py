@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Each rule by an example made by hand, and what must not depend on the order of the rows."""
 
 import random
@@ -19,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.fingerprints import ImagePrint, RowPrint
-from data_prep.looks import NEAR_LOOK, looks_of, near_pairs
-from data_prep.overlap import find_benchmark, find_duplicates
+from data_prep.mix.fingerprints import ImagePrint, RowPrint
+from data_prep.mix.looks import NEAR_LOOK, looks_of, near_pairs
+from data_prep.mix.overlap import find_benchmark, find_duplicates
 
 LONG = "in triangle abc the side ab is 5 the side bc is 7 how long is ac"
 LONGER = f"{LONG} if the angle at b is a right angle and all of them are in metres and nothing else is known here"

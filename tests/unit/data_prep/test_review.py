@@ -1,23 +1,12 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Dropped, changed and suspected rows are put aside with their pictures, and the viewer shows them side by side."""
 
 import pytest
 
 from data_prep import virl39k
-from data_prep.output import write_rows
-from data_prep.review import MOST_OF_A_REASON, Exhibit, Side, read_exhibits, review_path
+from data_prep.file.output import write_rows
+from data_prep.file.review import MOST_OF_A_REASON, Exhibit, Side, read_exhibits, review_path
 from tests.unit.data_prep.test_viewer import EVIL, sheet
 
 

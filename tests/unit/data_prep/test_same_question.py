@@ -1,23 +1,12 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Which rows of converted files are one question asked twice, from the text that a converter leaves."""
 
 import pytest
 
-from data_prep.mix_input import PrintStore, open_tables
-from data_prep.output import write_rows
-from data_prep.overlap import find_duplicates
+from data_prep.file.output import write_rows
+from data_prep.mix.input import PrintStore, open_tables
+from data_prep.mix.overlap import find_duplicates
 
 STATEMENT = "Is the statement right? (A) The bar for 2010 is tallest (B) The bar for 2012 is tallest"
 TRUE = "Which are true?\nA. one is\nB. two is\nC. none is"

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Copies of charts, tables and diagrams are recognised; others of the same template are not, alike as they look."""
 
 import io
@@ -21,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from data_prep.fingerprints import RowPrint, print_image
-from data_prep.looks import looks_of, near_pairs
-from data_prep.output import write_rows
-from data_prep.pictures import shows_the_same, small_picture
+from data_prep.file.output import write_rows
+from data_prep.mix.fingerprints import RowPrint, print_image
+from data_prep.mix.looks import looks_of, near_pairs
+from data_prep.mix.pictures import shows_the_same, small_picture
 
 # fmt: off
 WORDS = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel",

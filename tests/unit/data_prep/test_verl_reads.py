@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """verl's own dataset takes the files, all of them together, and agrees on how long the prompts are."""
 
 import io
@@ -23,11 +12,11 @@ from transformers import AutoProcessor, Qwen2VLImageProcessor
 from verl.utils.dataset.rl_dataset import RLHFDataset
 from verl.utils.tokenizer.tokenizer import build_multimodal_processor_inputs
 
-from data_prep.examples import SourceImage
-from data_prep.images import check_image
-from data_prep.lengths import PromptMeter
-from data_prep.prompts import with_instruction
-from data_prep.report import Dropped
+from data_prep.file.report import Dropped
+from data_prep.row.examples import SourceImage
+from data_prep.row.images import check_image
+from data_prep.row.lengths import PromptMeter
+from data_prep.row.prompts import with_instruction
 
 NAMES = ["virl39k_train", "geometry3k_train", "chartqa_train_both"]
 LIMIT = 150

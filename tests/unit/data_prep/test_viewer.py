@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The contact sheet: one self-contained page, nothing of the data unescaped, the rows that a seed chooses."""
 
 import base64
@@ -23,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from data_prep.output import write_rows
-from data_prep.review import thumbnail
-from data_prep.schema import read_rows
-from data_prep.sft_schema import SFT_SCHEMA
+from data_prep.file.output import write_rows
+from data_prep.file.review import thumbnail
+from data_prep.row.schema import read_rows
+from data_prep.row.sft_schema import SFT_SCHEMA
 
 EVIL = '</pre><script>alert("x")</script><img src=x onerror=alert(1)>&amp;'
 

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """Both JSON files of Vision-R1-cold as a user converts them, and verl's own SFT dataset on the result."""
 
 import io
@@ -30,11 +19,11 @@ from omegaconf import OmegaConf
 from transformers import AutoProcessor
 from verl.utils.dataset.multiturn_sft_dataset import MultiTurnSFTDataset
 
-from data_prep.cold import repetition
-from data_prep.images import CheckedImage
-from data_prep.lengths import PromptMeter
-from data_prep.prompts import INSTRUCTION
-from data_prep.sft_schema import SFT_SCHEMA
+from data_prep.row.cold import repetition
+from data_prep.row.images import CheckedImage
+from data_prep.row.lengths import PromptMeter
+from data_prep.row.prompts import INSTRUCTION
+from data_prep.row.sft_schema import SFT_SCHEMA
 from data_prep.sources import vision_r1
 from data_prep.sources.vision_r1 import read_conversations
 

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """A repaired row of a tiny vision-language model: its log-probs, computed independently, are those of the repair."""
 
 from types import SimpleNamespace
@@ -19,7 +8,7 @@ import pytest
 import torch
 
 from recipe.care.config import RgrConfig
-from recipe.care.repair import LengthLimits, RepairText, Sampled, plan_repair
+from recipe.care.repair.plan import LengthLimits, RepairText, Sampled, plan_repair
 from recipe.tiny.models import load
 from recipe.tiny.prompts import chat, target_text
 
@@ -68,7 +57,7 @@ def decode(model, inputs, request: list[int], count: int) -> tuple[list[int], li
 
 def verls_positions(processor, inputs, ids: list[int]) -> torch.Tensor:
     """(4, L), by the code the worker calls."""
-    from verl_ext.rgr_worker import CareAgentLoopWorker
+    from verl_ext.repair.worker import CareAgentLoopWorker
 
     worker = SimpleNamespace(processor=processor)
     worker._compute_multi_modal_inputs = lambda output, ids: {**media(inputs), "mm_token_type_ids": True}

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The warm start trains on responses only, reproducibly; the command line adds the rest."""
 
 import functools
@@ -23,7 +12,7 @@ import pytest
 import torch
 
 from recipe.care.config import RgrConfig
-from recipe.care.repair import LengthLimits, RepairText, Sampled, plan_repair
+from recipe.care.repair.plan import LengthLimits, RepairText, Sampled, plan_repair
 from recipe.tiny import prepare
 from recipe.tiny.dataset import read_questions
 from recipe.tiny.generate import GroupReport, Sampling, evaluate, report_groups

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """How the plugin gets into verl, in processes of their own."""
 
 import json
@@ -63,8 +52,8 @@ def test_failing_hook_warns_and_only_stops_a_care_run():
     code = (
         "import sys; sys.modules['verl_ext.trainer'] = None\n"
         "import verl.trainer.ppo.v1\n"
-        "from verl_ext.dry_run import compose\n"
-        "from verl_ext.validation import validate_run\n"
+        "from verl_ext.checks.dry_run import compose\n"
+        "from verl_ext.checks.validation import validate_run\n"
         "try:\n"
         "    validate_run(compose(['algorithm.adv_estimator=care', 'actor_rollout_ref.rollout.n=8']))\n"
         "except Exception as error:\n"
@@ -77,7 +66,7 @@ def test_failing_hook_warns_and_only_stops_a_care_run():
 
 def test_doctor_exit_status():
     """In an environment that works it is 0, or examples/setup.sh does not end."""
-    command = [sys.executable, "-m", "verl_ext.doctor", "--quiet"]
+    command = [sys.executable, "-m", "verl_ext.checks.doctor", "--quiet"]
     broken = subprocess.run(
         command, capture_output=True, text=True, timeout=200, env={**os.environ, "VERL_USE_EXTERNAL_PLUGINS": "none"}
     )
@@ -88,7 +77,7 @@ def test_doctor_exit_status():
 def test_estimator_needs_a_care_aware_trainer():
     import torch
 
-    from verl_ext.estimator import care_estimator, token_advantages_for_verl
+    from verl_ext.step.estimator import care_estimator, token_advantages_for_verl
 
     mask = torch.tensor([[1, 1, 0]])
     with pytest.raises(CareConfigError, match="CARE-aware trainer"):

@@ -1,16 +1,5 @@
-# Copyright 2026 The CARE-verl authors
-#
-# Licensed under the Apache License, Version 2.0 (the "License");
-# you may not use this file except in compliance with the License.
-# You may obtain a copy of the License at
-#
-#     http://www.apache.org/licenses/LICENSE-2.0
-#
-# Unless required by applicable law or agreed to in writing, software
-# distributed under the License is distributed on an "AS IS" BASIS,
-# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
-# See the License for the specific language governing permissions and
-# limitations under the License.
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
 """The two steps a CARE-aware trainer extends, around verl's own, over a real TransferQueue."""
 
 import json
@@ -21,9 +10,9 @@ from tensordict import TensorDict
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
 from recipe.care.errors import CareConfigError
-from tests.unit.verl_ext.byte_tokenizer import Bytes
-from verl_ext.dry_run import compose
-from verl_ext.rollouts import read_rows
+from tests.unit.verl_ext.repair.byte_tokenizer import Bytes
+from verl_ext.checks.dry_run import compose
+from verl_ext.step.rollouts import read_rows
 from verl_ext.trainer import CareTrainerMixin
 
 PROMPT = 3
