@@ -12,14 +12,13 @@ operations on the group's rows, one traversal step at a time.
 from __future__ import annotations
 
 import argparse
-import math
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
+from benchmarks.frozen import advantage as frozen
 from recipe.care.config import CareConfig
 from recipe.care.method.advantage import care_advantages
 from recipe.care.method.lexical import lexical_embeddings
@@ -57,43 +56,6 @@ class Rows:
         )
 
 
-def loop_advantages(rows: Rows, config: CareConfig) -> torch.Tensor:
-    """(B,) advantages by a loop over groups; default settings only."""
-    members = defaultdict(list)
-    for row, name in enumerate(rows.group):
-        members[name].append(row)
-    advantages = torch.zeros(len(rows.group))
-    for group in members.values():
-        index = torch.tensor(group)
-        acc, rewards = rows.acc[index], rows.rewards[index]
-        unit = torch.nn.functional.normalize(rows.embeddings[index], dim=-1)
-        distance = 1 - unit @ unit.T
-        positives, failures = (acc > 0.5).nonzero()[:, 0].tolist(), (acc <= 0.5).nonzero()[:, 0].tolist()
-        if positives and failures:
-            anchor = min(positives, key=lambda slot: int(rows.think_len[index[slot]]))
-            pool = sorted(failures, key=lambda slot: float(distance[anchor, slot]))[: config.m]
-            negatives = _farthest_first(distance, pool, [pool[0]], min(config.k, len(failures)))
-            subgroup = rewards[[anchor, *negatives]]
-            raw = (subgroup - subgroup.mean()) / (subgroup.var(correction=0) + config.eps).sqrt()
-            values = torch.cat([raw[:1], -config.neg_scale * raw[1:].abs()])
-        elif not positives and len(failures) > 1:
-            anchor = max(failures, key=lambda slot: float(rows.seq_logp[index[slot]]))
-            k_prime = min(config.k, len(failures) - 1)
-            negatives = _farthest_first(distance, failures, [anchor], k_prime + 1)[1:]
-            values = torch.tensor([config.rescue.delta] + [-config.rescue.delta / k_prime] * k_prime)
-        else:
-            continue
-        advantages[index[[anchor, *negatives]]] = values * math.sqrt(config.k / len(negatives))
-    return advantages
-
-
-def _farthest_first(distance: torch.Tensor, pool: list[int], picked: list[int], size: int) -> list[int]:
-    while len(picked) < size:
-        left = [slot for slot in pool if slot not in picked]
-        picked = [*picked, max(left, key=lambda slot: float(distance[slot, picked].min()))]
-    return picked
-
-
 def run(groups: int, rollouts: int, hidden: int) -> list[tuple[str, float]]:
     """Time each way of computing the same advantages, and the steps around them, on one thread.
 
@@ -110,20 +72,22 @@ def run(groups: int, rollouts: int, hidden: int) -> list[tuple[str, float]]:
     rows = Rows.draw(groups, rollouts, hidden)
     config, random = CareConfig(), CareConfig(anchor="random", selector="random")
     result = care_advantages(**vars(rows), config=config)
-    if not torch.allclose(result.advantages, loop_advantages(rows, config), atol=1e-3):
-        raise AssertionError("the loop and care_advantages disagree")
+    padded = frozen.care_advantages(**vars(rows), config=config)
+    if not torch.allclose(result.advantages, padded.advantages, rtol=0, atol=1e-6) or (result.role != padded.role).any():
+        raise AssertionError("the frozen implementation and care_advantages disagree")
     ids = torch.randint(0, 150_000, (groups * rollouts, 300), generator=torch.Generator().manual_seed(0))
 
     def metrics() -> None:
         valid = torch.ones(groups * rollouts, dtype=torch.bool)
-        group_metrics(result, rows.acc, rows.rewards, rows.group, valid, rows.think_len, rows.embeddings, config)
+        group_metrics(result, rows.acc, rows.rewards, rows.group, valid, rows.think_len, config)
 
     timings = [
         ("care_advantages", _best(lambda: care_advantages(**vars(rows), config=config))),
         ("care_advantages, anchor=random selector=random", _best(lambda: care_advantages(**vars(rows), config=random))),
         ("group_metrics", _best(metrics)),
         ("lexical_embeddings, 300 tokens a row", _best(lambda: lexical_embeddings(ids, torch.ones_like(ids)))),
-        ("loop over groups", _best(lambda: loop_advantages(rows, config))),
+        ("frozen: padded groups", _best(lambda: frozen.care_advantages(**vars(rows), config=config))),
+        ("frozen, anchor=random selector=random", _best(lambda: frozen.care_advantages(**vars(rows), config=random))),
     ]
     torch.set_num_threads(threads)
     return timings

@@ -141,8 +141,8 @@ def care_lesson(policy: Policy, rows: list[Row], group: list[int], care: CareCon
     before = policy.read(rows, care)
     selection = select(rows, group, before, care, torch.zeros(len(rows), dtype=torch.bool))
     reports, repairs = repair(policy, rows, group, before, care, seed) if care.rgr.enable else ([None] * len(rows), {})
-    acc, seen = [row.acc for row in rows], before.embeddings
-    chosen = choose_representatives(selection, acc, group, seen, reports, care.rgr).rows
+    acc = [row.acc for row in rows]
+    chosen = choose_representatives(selection, acc, group, reports, care.rgr).rows
     replaced = [row for row in chosen if repairs[row][0].acc > 0.5 or care.rgr.on_fail == "reflected"]
     now = [repairs[number][0] if number in replaced else row for number, row in enumerate(rows)]
     after = policy.read(now, care) if replaced else before
@@ -153,7 +153,7 @@ def care_lesson(policy: Policy, rows: list[Row], group: list[int], care: CareCon
     answer_len = torch.where(stands_B, before.regions.answer_len, after.regions.answer_len)
     lengths = Regions(after.regions.think_mask, after.regions.answer_mask, think_len, answer_len)
     repaired_B = torch.tensor([number in chosen for number in range(len(rows))])
-    selection = select(now, group, Reading(after.mask, after.logp, seen, lengths), care, repaired_B)
+    selection = select(now, group, Reading(after.mask, after.logp, before.embeddings, lengths), care, repaired_B)
     acc_B = torch.tensor([row.acc for row in now])
     tokens_BT = token_advantages(selection.advantages, after.mask, after.regions, acc_B, care)
     apart = {row: (after.logp[row, : len(repairs[row][1])], repairs[row][1]) for row in replaced}

@@ -15,8 +15,6 @@ from enum import Enum
 import numpy as np
 import torch
 
-from recipe.care.config import CareConfig
-from recipe.care.errors import CareDataError
 from benchmarks.frozen.distance import content_priority, cosine_distances
 from benchmarks.frozen.groups import (
     GroupedRows,
@@ -31,6 +29,8 @@ from benchmarks.frozen.groups import (
 )
 from benchmarks.frozen.rescue import pseudo_rewards, select_rescued
 from benchmarks.frozen.selection import Subgroups, select_anchored
+from recipe.care.config import CareConfig
+from recipe.care.errors import CareDataError
 
 
 class Role(str, Enum):

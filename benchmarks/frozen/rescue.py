@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import torch
 
-from recipe.care.config import CareConfig
-from recipe.care.errors import CareDataError
 from benchmarks.frozen.groups import GroupedRows
 from benchmarks.frozen.selection import Subgroups, distance_from, traverse
+from recipe.care.config import CareConfig
+from recipe.care.errors import CareDataError
 
 
 def select_rescued(rows: GroupedRows, config: CareConfig) -> Subgroups:

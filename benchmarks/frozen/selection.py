@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
+from benchmarks.frozen.groups import GroupedRows
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
-from benchmarks.frozen.groups import GroupedRows
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,7 +105,6 @@ class StepRepairs:
             result=result,
             acc=self.rollouts.acc.tolist(),
             group=self.rollouts.group,
-            embeddings=self.originals.embeddings,
             reports=self.reports,
             config=care.rgr,
         )

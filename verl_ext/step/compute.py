@@ -152,6 +152,7 @@ def _in_batch_order(result: CareResult, order_B: torch.Tensor) -> CareResult:
         role=result.role[place_B.numpy()],
         anchor_of=torch.where(anchor_B < 0, anchor_B, order_B[anchor_B.clamp(min=0)]),
         k_prime=result.k_prime[place_B],
+        distance=None if result.distance is None else result.distance[place_B],
     )
 
 
@@ -196,7 +197,6 @@ def compute_step(
             group=rollouts.group,
             valid=rollouts.valid,
             think_len=regions.think_len,
-            embeddings=seen.embeddings,
             config=care,
         )
         metrics |= region_masses(tokens_BT, regions)

@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""CARE's row advantages, from verdicts to numbers (sections 2 and 3 of the method).
+"""CARE's row advantages, from verdicts to numbers (sections 2 and 3 of the method), one group at a time.
 
-A subgroup S is handled as 1 + K columns: the anchor, then its negatives in the order of picking. Everything is float64
-and added left to right, so a group's result has the same bits whatever else is in the batch.
+A row of a group's result depends on that group alone. Sums over rows are exactly rounded (``math.fsum``), so the order
+of the rows changes no bit either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,18 +20,19 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
 from recipe.care.method.distance import content_priority, cosine_distances
 from recipe.care.method.groups import (
-    GroupedRows,
-    Groups,
+    Group,
+    Ids,
     Matrix,
+    Subgroup,
     Vector,
     as_matrix,
     as_vector,
     check_finite,
     group_index,
-    place_rows,
+    members_of,
 )
 from recipe.care.method.rescue import pseudo_rewards, select_rescued
-from recipe.care.method.selection import Subgroups, select_anchored
+from recipe.care.method.selection import select_anchored
 
 
 class Role(str, Enum):
@@ -57,9 +59,6 @@ class Role(str, Enum):
     __str__ = str.__str__
 
 
-_ROLES = tuple(Role)
-
-
 @dataclass(frozen=True, eq=False)
 class CareResult:
     """One entry per row, in the caller's order.
@@ -69,15 +68,20 @@ class CareResult:
         role: (B,) numpy array of strings, the values of ``Role``.
         anchor_of: (B,) int64 row of the anchor a subgroup's row is contrasted with (an anchor's own row); -1 outside.
         k_prime: (B,) int64 negatives in the subgroup of the row's group, 0 if it has none.
+        distance: (B,) float64 cosine distance from the nearest verified anchor of the row's group; NaN where there is
+            none. None without embeddings.
     """
 
     advantages: torch.Tensor
     role: np.ndarray
     anchor_of: torch.Tensor
     k_prime: torch.Tensor
+    distance: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.advantages), len(self.role), len(self.anchor_of), len(self.k_prime)}
+        if self.distance is not None:
+            lengths.add(len(self.distance))
         if len(lengths) != 1:
             raise CareDataError(f"a result needs one entry per row in every field, not lengths {sorted(lengths)}.")
 
@@ -85,7 +89,7 @@ class CareResult:
 def care_advantages(
     acc: Vector,
     rewards: Vector,
-    group: Sequence[Hashable] | torch.Tensor | np.ndarray,
+    group: Ids,
     think_len: Vector,
     answer_len: Vector,
     embeddings: Matrix | None,
@@ -116,168 +120,167 @@ def care_advantages(
         CareDataError: Shapes differ, a valid row holds NaN, or the configuration needs an input that is None.
     """
     group_B = group_index(group)
-    count = group_B.numel()
-    valid_B = torch.ones(count, dtype=torch.bool) if valid is None else as_vector("valid", valid, count, torch.bool)
-    repaired_B = torch.zeros_like(valid_B) if repaired is None else as_vector("repaired", repaired, count, torch.bool)
-    acc_B = as_vector("acc", acc, count, torch.float64)
-    reward_B = as_vector("rewards", rewards, count, torch.float64)
-    check_finite("acc", acc_B, valid_B)
-    check_finite("rewards", reward_B, valid_B)
-    groups = place_rows(group_B, valid_B)
-    content = _Content.read(think_len, answer_len, embeddings, seq_logp, valid_B)
-    rows = _pack(groups, acc_B > 0.5, repaired_B, content, config)
-    anchored, rescued = select_anchored(rows, config), select_rescued(rows, config)
-    # A group has a positive or it has none, so at most one of the two subgroups is there.
-    advantage_PG = _spread(anchored, _anchored_advantages(rows, groups.pack(reward_B), anchored, config))
-    advantage_PG += _spread(rescued, _rescued_advantages(rescued, config))
+    rows = _Rows.read(acc, rewards, think_len, answer_len, embeddings, seq_logp, valid, repaired, len(group_B), config)
+    advantage_B, role_B = np.zeros(len(group_B)), np.full(len(group_B), Role.INVALID.value, dtype="<U17")
+    anchor_B, k_prime_B = torch.full_like(group_B, -1), torch.zeros_like(group_B)
+    role_B[rows.valid_B.numpy()] = Role.UNUSED.value
+    distance_B = np.full(len(group_B), np.nan)
+    of_group = [0] * (int(group_B.max()) + 1 if len(group_B) else 0)
+    for number, members in enumerate(members_of(group_B, rows.valid_B)):
+        one = rows.group(members)
+        if (chosen := select_anchored(one, config)) is not None:
+            numbers = anchored_advantages(one, [rows.reward[row] for row in members], chosen, config)
+            if one.distance is not None:
+                distance_B[members] = [min(own[anchor] for anchor in chosen.anchors) for own in one.distance]
+            roles = [Role.ANCHOR, *(_role_of_negative(one, member) for member in chosen.negatives)]
+        elif (chosen := select_rescued(one, config)) is not None:
+            numbers = rescued_advantages(chosen, config)
+            roles = [Role.RESCUE_ANCHOR] + [Role.RESCUE_NEGATIVE] * chosen.k_prime
+        else:
+            continue
+        of_group[number] = chosen.k_prime
+        for member in chosen.anchors:
+            row = members[member]
+            # Several anchors share the anchor's advantage equally.
+            advantage_B[row], role_B[row], anchor_B[row] = numbers[0] / len(chosen.anchors), roles[0].value, row
+        for place, (member, anchor) in enumerate(zip(chosen.negatives, chosen.nearest_anchor, strict=True), start=1):
+            row = members[member]
+            advantage_B[row], role_B[row], anchor_B[row] = numbers[place], roles[place].value, members[anchor]
+    k_prime_B = torch.tensor(of_group, dtype=torch.int64)[group_B]
     return CareResult(
-        advantages=groups.unpack(advantage_PG, 0.0).float(),
-        role=_roles(rows, anchored, rescued),
-        anchor_of=_anchor_rows(groups, anchored, rescued),
-        k_prime=(anchored.k_prime_P + rescued.k_prime_P)[group_B],
+        advantages=torch.from_numpy(advantage_B).float(),
+        role=role_B,
+        anchor_of=anchor_B,
+        k_prime=k_prime_B,
+        distance=None if rows.embeddings_BH is None else torch.from_numpy(distance_B),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Content:
-    """What a row's text amounts to, in the caller's order."""
+class _Rows:
+    """The batch, read and checked once, as lists by row."""
 
-    think_len_B: torch.Tensor
-    answer_len_B: torch.Tensor
+    valid_B: torch.Tensor
+    correct: list[bool]
+    reward: list[float]
+    repaired: list[bool]
+    think_len: list[int]
+    answer_len: list[int]
+    logp: list[float] | None
     embeddings_BH: torch.Tensor | None
-    logp_B: torch.Tensor | None
+    priority: list[float] | None
 
     @classmethod
     def read(
         cls,
+        acc: Vector,
+        rewards: Vector,
         think_len: Vector,
         answer_len: Vector,
         embeddings: Matrix | None,
-        logp: Vector | None,
-        valid_B: torch.Tensor,
-    ) -> _Content:
-        count = valid_B.numel()
-        logp_B = None if logp is None else as_vector("seq_logp", logp, count, torch.float64)
-        if logp_B is not None:
-            check_finite("seq_logp", logp_B, valid_B)
+        seq_logp: Vector | None,
+        valid: Vector | None,
+        repaired: Vector | None,
+        count: int,
+        config: CareConfig,
+    ) -> _Rows:
+        valid_B = torch.ones(count, dtype=torch.bool) if valid is None else as_vector("valid", valid, count, torch.bool)
+        none_B = torch.zeros(count, dtype=torch.bool)
+        repaired_B = none_B if repaired is None else as_vector("repaired", repaired, count, torch.bool)
+        acc_B = as_vector("acc", acc, count, torch.float64)
+        reward_B = as_vector("rewards", rewards, count, torch.float64)
+        logp_B = None if seq_logp is None else as_vector("seq_logp", seq_logp, count, torch.float64)
+        for name, values_B in (("acc", acc_B), ("rewards", reward_B), ("seq_logp", logp_B)):
+            if values_B is not None:
+                check_finite(name, values_B, valid_B)
+        think_len_B = as_vector("think_len", think_len, count, torch.int64)
+        answer_len_B = as_vector("answer_len", answer_len, count, torch.int64)
+        embeddings_BH = None if embeddings is None else as_matrix("embeddings", embeddings, count)
+        if embeddings_BH is None and config.selector != "random":
+            raise CareDataError(
+                f"algorithm.care.selector={config.selector} needs embeddings; pass them (recipe.care.method.lexical "
+                "makes them from token ids, for selector=lexical), or set selector=random, which needs none."
+            )
+        at_random = "random" in (config.anchor, config.selector)
         return cls(
-            think_len_B=as_vector("think_len", think_len, count, torch.int64),
-            answer_len_B=as_vector("answer_len", answer_len, count, torch.int64),
-            embeddings_BH=None if embeddings is None else as_matrix("embeddings", embeddings, count),
-            logp_B=logp_B,
+            valid_B=valid_B,
+            correct=(acc_B > 0.5).tolist(),
+            reward=reward_B.tolist(),
+            repaired=repaired_B.tolist(),
+            think_len=think_len_B.tolist(),
+            answer_len=answer_len_B.tolist(),
+            logp=None if logp_B is None else logp_B.tolist(),
+            embeddings_BH=embeddings_BH,
+            priority=content_priority(think_len_B, answer_len_B, logp_B, embeddings_BH).tolist() if at_random else None,
         )
 
-    def priority_B(self) -> torch.Tensor:
-        return content_priority(self.think_len_B, self.answer_len_B, self.logp_B, self.embeddings_BH)
-
-
-def _pack(
-    groups: Groups, correct_B: torch.Tensor, repaired_B: torch.Tensor, content: _Content, config: CareConfig
-) -> GroupedRows:
-    if content.embeddings_BH is None and config.selector != "random":
-        raise CareDataError(
-            f"algorithm.care.selector={config.selector} needs embeddings; pass them (recipe.care.method.lexical makes "
-            "them from token ids, for selector=lexical), or set selector=random, which needs none."
+    def group(self, members: list[int]) -> Group:
+        """The group of these rows."""
+        return Group(
+            rows=members,
+            correct=[self.correct[row] for row in members],
+            repaired=[self.repaired[row] for row in members],
+            think_len=[self.think_len[row] for row in members],
+            answer_len=[self.answer_len[row] for row in members],
+            logp=None if self.logp is None else [self.logp[row] for row in members],
+            distance=None if self.embeddings_BH is None else cosine_distances(self.embeddings_BH, members).tolist(),
+            priority=None if self.priority is None else [self.priority[row] for row in members],
         )
-    at_random = "random" in (config.anchor, config.selector)
-    return GroupedRows(
-        groups=groups,
-        correct_PG=groups.pack(correct_B),
-        repaired_PG=groups.pack(repaired_B),
-        think_len_PG=groups.pack(content.think_len_B),
-        answer_len_PG=groups.pack(content.answer_len_B),
-        logp_PG=None if content.logp_B is None else groups.pack(content.logp_B),
-        distance_PGG=None if content.embeddings_BH is None else cosine_distances(content.embeddings_BH, groups.row_PG),
-        priority_PG=groups.pack(content.priority_B()) if at_random else None,
-    )
 
 
-def _anchored_advantages(
-    rows: GroupedRows, reward_PG: torch.Tensor, chosen: Subgroups, config: CareConfig
-) -> torch.Tensor:
-    """(P, 1 + K) advantages by section 2, steps 4 to 6.
+def anchored_advantages(group: Group, rewards: Sequence[float], chosen: Subgroup, config: CareConfig) -> list[float]:
+    """Contrast failures with a verified anchor (section 2, steps 4 to 6).
 
     An anchor and a successful repair keep their raw advantage. A wrong row's is never positive. Where repairs have left
     nothing wrong there is no failure to contrast, and what tells the rewards apart is their format: all get 0.
+
+    Args:
+        group: The rollouts of one prompt.
+        rewards: Theirs, by member.
+        chosen: The subgroup.
+        config: ``k``, ``eps``, ``equalize``, ``neg_scale`` and ``rgr.neg_scale`` are used.
+
+    Returns:
+        The advantage of the anchor (of all anchors together), then those of the negatives.
     """
-    slot_PK = chosen.negative_PK.clamp(min=0)
-    correct_PK = rows.correct_PG.gather(1, slot_PK)
-    has_wrong_P1 = ((chosen.negative_PK >= 0) & ~correct_PK).any(dim=1, keepdim=True)
-    anchors_P1 = chosen.anchor_PG.sum(dim=1, keepdim=True).clamp(min=1)
-    anchor_reward_P1 = _sum(reward_PG * chosen.anchor_PG) / anchors_P1
-    reward_PS = torch.cat([anchor_reward_P1, reward_PG.gather(1, slot_PK)], dim=1)
-    raw_PS = _standardize(reward_PS, chosen, config.eps) * has_wrong_P1
-    scale_PK = torch.where(rows.repair_PG.gather(1, slot_PK), config.rgr.neg_scale, config.neg_scale)
-    pushed_PK = -scale_PK * raw_PS[:, 1:].abs()
-    negative_PK = torch.where(correct_PK, raw_PS[:, 1:], pushed_PK)
-    return torch.cat([raw_PS[:, :1], negative_PK], dim=1) * _equalizer(chosen, config)
+    if all(group.correct[member] for member in chosen.negatives):
+        return [0.0] * (1 + chosen.k_prime)
+    anchor_reward = math.fsum(rewards[member] for member in chosen.anchors) / len(chosen.anchors)
+    raw = standardize([anchor_reward, *(rewards[member] for member in chosen.negatives)], config.eps)
+    numbers = raw[:1]
+    for member, value in zip(chosen.negatives, raw[1:], strict=True):
+        scale = config.rgr.neg_scale if member in group.repairs else config.neg_scale
+        numbers.append(value if group.correct[member] else -scale * abs(value))
+    return equalize(numbers, config)
 
 
-def _rescued_advantages(chosen: Subgroups, config: CareConfig) -> torch.Tensor:
-    """(P, 1 + K) advantages by section 3: the pseudo-rewards themselves, or standardised for comparison."""
-    advantage_PS = pseudo_rewards(chosen.k_prime_P, config.k, config.rescue.delta)
+def rescued_advantages(chosen: Subgroup, config: CareConfig) -> list[float]:
+    """Contrast failures with the likeliest (section 3): the pseudo-rewards themselves, or standardised for comparison.
+
+    Returns:
+        The advantage of the pseudo-anchor, then those of the negatives.
+    """
+    numbers = pseudo_rewards(chosen.k_prime, config.rescue.delta)
     if config.rescue.normalize:
-        raw_PS = _standardize(advantage_PS, chosen, config.eps)
-        advantage_PS = torch.cat([raw_PS[:, :1], -config.neg_scale * raw_PS[:, 1:].abs()], dim=1)
-    return advantage_PS * _equalizer(chosen, config)
+        raw = standardize(numbers, config.eps)
+        numbers = raw[:1] + [-config.neg_scale * abs(value) for value in raw[1:]]
+    return equalize(numbers, config)
 
 
-def _standardize(reward_PS: torch.Tensor, chosen: Subgroups, eps: float) -> torch.Tensor:
-    """(r - mu) / sigma over the members of S, 0 in columns without a row."""
-    k_prime_P1 = chosen.k_prime_P.unsqueeze(1)
-    member_PS = torch.cat([k_prime_P1 > 0, chosen.negative_PK >= 0], dim=1)
-    size_P1 = k_prime_P1 + 1
-    centred_PS = (reward_PS - _sum(reward_PS * member_PS) / size_P1) * member_PS
-    return centred_PS / (_sum(centred_PS.square()) / size_P1 + eps).sqrt()
+def standardize(rewards: Sequence[float], eps: float) -> list[float]:
+    """(r - mu) / sqrt(sigma^2 + eps) over the members of S."""
+    mean = math.fsum(rewards) / len(rewards)
+    variance = math.fsum((reward - mean) ** 2 for reward in rewards) / len(rewards)
+    return [(reward - mean) / math.sqrt(variance + eps) for reward in rewards]
 
 
-def _equalizer(chosen: Subgroups, config: CareConfig) -> torch.Tensor:
-    """(P, 1) factor sqrt(K/K')."""
-    k_prime_P1 = chosen.k_prime_P.clamp(min=1).unsqueeze(1)
-    return (config.k / k_prime_P1.double()).sqrt() if config.equalize else torch.ones_like(k_prime_P1)
+def equalize(numbers: Sequence[float], config: CareConfig) -> list[float]:
+    """Multiply by sqrt(K/K'), so that a small subgroup moves the policy as far as a full one."""
+    factor = math.sqrt(config.k / (len(numbers) - 1)) if config.equalize else 1.0
+    return [number * factor for number in numbers]
 
 
-def _sum(values_PS: torch.Tensor) -> torch.Tensor:
-    """Sum over the last dimension, kept. A running sum adds left to right, so trailing zeros change no bit."""
-    return values_PS.cumsum(dim=1)[:, -1:]
-
-
-def _spread(chosen: Subgroups, advantage_PS: torch.Tensor) -> torch.Tensor:
-    """Bring (P, 1 + K) advantages to their slots (P, G); several anchors share the anchor's equally."""
-    anchors_P1 = chosen.anchor_PG.sum(dim=1, keepdim=True).clamp(min=1)
-    return torch.where(chosen.anchor_PG, advantage_PS[:, :1] / anchors_P1, _scatter(chosen, advantage_PS[:, 1:], 0.0))
-
-
-def _scatter(chosen: Subgroups, values_PK: torch.Tensor, elsewhere: float) -> torch.Tensor:
-    """Bring values of the negatives to their slots (P, G)."""
-    groups, width = chosen.anchor_PG.shape
-    # Entries without a row go to an extra last column, which is cut off.
-    values_PG1 = torch.full((groups, width + 1), elsewhere, dtype=values_PK.dtype)
-    slot_PK = chosen.negative_PK.masked_fill(chosen.negative_PK < 0, width)
-    return values_PG1.scatter(1, slot_PK, values_PK)[:, :width]
-
-
-def _anchor_rows(groups: Groups, anchored: Subgroups, rescued: Subgroups) -> torch.Tensor:
-    """(B,) row of each subgroup row's anchor, -1 outside."""
-    own_PG = torch.arange(groups.row_PG.shape[1]).expand_as(groups.row_PG)
-    slot_PG = torch.maximum(*(_scatter(one, one.anchor_slot_PK, -1) for one in (anchored, rescued)))
-    slot_PG = torch.where(anchored.anchor_PG | rescued.anchor_PG, own_PG, slot_PG)
-    row_PG = groups.row_PG.gather(1, slot_PG.clamp(min=0)).masked_fill(slot_PG < 0, -1)
-    return groups.unpack(row_PG, -1)
-
-
-def _roles(rows: GroupedRows, anchored: Subgroups, rescued: Subgroups) -> np.ndarray:
-    """(B,) strings."""
-    code_PG = torch.full(rows.correct_PG.shape, _ROLES.index(Role.UNUSED))
-    contrasted_PG, rescued_PG = (_scatter(one, one.negative_PK >= 0, False) for one in (anchored, rescued))
-    for role, rows_PG in (
-        (Role.ANCHOR, anchored.anchor_PG),
-        (Role.HARD_NEGATIVE, contrasted_PG & ~rows.repair_PG),
-        (Role.REPAIRED_POSITIVE, contrasted_PG & rows.repair_PG & rows.correct_PG),
-        (Role.REPAIRED_NEGATIVE, contrasted_PG & rows.repair_PG & ~rows.correct_PG),
-        (Role.RESCUE_ANCHOR, rescued.anchor_PG),
-        (Role.RESCUE_NEGATIVE, rescued_PG),
-    ):
-        code_PG[rows_PG] = _ROLES.index(role)
-    code_B = rows.groups.unpack(code_PG, _ROLES.index(Role.INVALID))
-    return np.array([role.value for role in _ROLES])[code_B.numpy()]
+def _role_of_negative(group: Group, member: int) -> Role:
+    if member not in group.repairs:
+        return Role.HARD_NEGATIVE
+    return Role.REPAIRED_POSITIVE if group.correct[member] else Role.REPAIRED_NEGATIVE

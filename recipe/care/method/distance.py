@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What selection knows of a rollout's content: how far apart rows are, and a pseudo-random number each row carries.
 
-Both are exact in a strict sense: a row's values have the same bits whatever else is in the batch, however the groups
-are padded and in whatever order the rows come, so a rerun on a reshuffled batch selects the same rows.
+Both are exact in a strict sense: a row's values have the same bits whatever else is in the batch and in whatever order
+the rows come, so a rerun on a reshuffled batch selects the same rows.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,34 +20,31 @@ from recipe.care.errors import CareDataError
 # 2**-52 and, by Cauchy-Schwarz, every partial sum stays below 2: float64 holds each of them exactly. Exact sums do not
 # depend on the order a kernel adds in, which a plain matrix product's last bits do.
 _GRID = 2.0**26
-
 _CHUNK_BYTES = 2**22
-"""Scratch per step of the distance computation: stays in cache, and bounds memory at any batch size."""
+"""Scratch per step of the fingerprint: stays in cache, and bounds memory at any batch size."""
 
 
-def cosine_distances(embeddings_BH: torch.Tensor, row_PG: torch.Tensor) -> torch.Tensor:
+def cosine_distances(embeddings_BH: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
     """Cosine distance between all rows of a group.
 
     Args:
         embeddings_BH: (B, H) floating point, normalised here. A zero vector has distance 1 to everything.
-        row_PG: (P, G) row of each slot, -1 where empty.
+        rows: The group's rows, G of them.
 
     Returns:
-        (P, G, G) float64; entries of empty slots are 1.
+        (G, G) float64.
+
+    Raises:
+        CareDataError: A row is not finite.
     """
-    chunk = max(1, _CHUNK_BYTES // max(1, 8 * row_PG.shape[1] * embeddings_BH.shape[1]))
-    return torch.cat([_chunk_distances(embeddings_BH, row_CG) for row_CG in row_PG.split(chunk)])
-
-
-def _chunk_distances(embeddings_BH: torch.Tensor, row_CG: torch.Tensor) -> torch.Tensor:
-    unit_CGH = embeddings_BH[row_CG.clamp(min=0)].double()
-    unit_CGH.masked_fill_((row_CG < 0).unsqueeze(-1), 0.0)
-    norm_CG1 = torch.linalg.vector_norm(unit_CGH, dim=-1, keepdim=True)
-    bad = row_CG[~norm_CG1.squeeze(-1).isfinite()].tolist()
-    if bad:
-        raise CareDataError(f"embeddings are not finite in valid rows {bad[:8]}; pass valid=False for broken rows.")
-    unit_CGH.mul_(_GRID / norm_CG1.clamp(min=1e-300)).round_()
-    return 1.0 - torch.bmm(unit_CGH, unit_CGH.transpose(1, 2)) / _GRID**2
+    unit_GH = embeddings_BH[list(rows)].double()
+    norm_G1 = torch.linalg.vector_norm(unit_GH, dim=-1, keepdim=True)
+    if not norm_G1.isfinite().all():
+        bad = [row for row, norm in zip(rows, norm_G1[:, 0].tolist(), strict=True) if not math.isfinite(norm)]
+        raise CareDataError(f"embeddings is not finite in valid rows {bad[:8]}; pass valid=False for broken rows.")
+    # On this grid products of entries and their sums are whole numbers below 2^53: exact, in whatever order.
+    unit_GH.mul_(_GRID / norm_G1.clamp(min=1e-300)).round_()
+    return 1.0 - unit_GH @ unit_GH.T / _GRID**2
 
 
 def content_priority(

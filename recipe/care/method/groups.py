@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""Packing: rows in the caller's order become groups side by side, padded to the longest, and come back.
+"""The rollouts of one prompt: who is a positive, who a failure, and what selection may look at.
 
-Shapes: B rows as the caller gave them, P groups (one per prompt), G slots of the largest group. Rows that are not valid
-get no slot at all, so nothing they hold (NaN included) can reach another row. Within a group, slots follow row order.
+The method handles one group at a time, so no group can change another's result. Rows that are not valid belong to no
+group, so nothing they hold (NaN included) reaches another row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -21,78 +22,75 @@ Vector: TypeAlias = "torch.Tensor | np.ndarray | Sequence[float]"
 """One number per row."""
 Matrix: TypeAlias = "torch.Tensor | np.ndarray | Sequence[Sequence[float]]"
 """One vector per row."""
+Ids: TypeAlias = "Sequence[Hashable] | torch.Tensor | np.ndarray"
+"""One hashable id per row; rows of a prompt share it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
-    """Which row sits in which slot.
+class Group:
+    """The valid rollouts of one prompt, G of them, each field in the caller's row order.
+
+    Rewards are not here: they never decide who is selected. A "member" below is a place in these lists.
 
     Attributes:
-        row_PG: (P, G) int64 row of each slot, -1 where the slot is empty.
-        group_B: (B,) int64 group of each row, whether or not the row has a slot.
+        rows: The members' rows in the batch.
+        correct: Verified correct.
+        repaired: An RGR repair sitting in the slot of a failure.
+        think_len: Rationale tokens.
+        answer_len: Answer tokens.
+        logp: Log-probabilities, or None.
+        distance: G x G cosine distances, or None where nothing is near or far.
+        priority: A pseudo-random number each, or None where nothing is chosen at random.
     """
 
-    row_PG: torch.Tensor
-    group_B: torch.Tensor
+    rows: list[int]
+    correct: list[bool]
+    repaired: list[bool]
+    think_len: list[int]
+    answer_len: list[int]
+    logp: list[float] | None = None
+    distance: list[list[float]] | None = None
+    priority: list[float] | None = None
 
-    @property
-    def filled_PG(self) -> torch.Tensor:
-        """(P, G) True where a slot holds a row."""
-        return self.row_PG >= 0
-
-    def pack(self, values_B: torch.Tensor) -> torch.Tensor:
-        """Lay (B,) values out as (P, G); empty slots get 0 (or False)."""
-        return values_B[self.row_PG.clamp(min=0)].masked_fill(~self.filled_PG, 0)
-
-    def unpack(self, values_PG: torch.Tensor, elsewhere: float) -> torch.Tensor:
-        """Bring (P, G) values back to (B,) in the caller's order; rows without a slot get ``elsewhere``."""
-        values_B = torch.full(self.group_B.shape, elsewhere, dtype=values_PG.dtype)
-        values_B[self.row_PG[self.filled_PG]] = values_PG[self.filled_PG]
-        return values_B
-
-
-@dataclass(frozen=True, eq=False)
-class GroupedRows:
-    """Everything selection looks at, packed. Rewards are not here: they never decide who is selected.
-
-    Attributes:
-        groups: The packing.
-        correct_PG: (P, G) bool, verified correct.
-        repaired_PG: (P, G) bool, an RGR repair sitting in the slot of a failure.
-        think_len_PG: (P, G) int64 rationale tokens.
-        answer_len_PG: (P, G) int64 answer tokens.
-        logp_PG: (P, G) float64 log-probability of the row, or None.
-        distance_PGG: (P, G, G) float64 cosine distances, or None without embeddings.
-        priority_PG: (P, G) float64 content-hash priority in [0, 1), or None where nothing is chosen at random.
-    """
-
-    groups: Groups
-    correct_PG: torch.Tensor
-    repaired_PG: torch.Tensor
-    think_len_PG: torch.Tensor
-    answer_len_PG: torch.Tensor
-    logp_PG: torch.Tensor | None = None
-    distance_PGG: torch.Tensor | None = None
-    priority_PG: torch.Tensor | None = None
-
-    @property
-    def repair_PG(self) -> torch.Tensor:
+    @cached_property
+    def repairs(self) -> list[int]:
         """Repairs that fill a failure's slot; in a group without an original positive they are ordinary rows."""
-        has_original_P1 = (self.correct_PG & ~self.repaired_PG).any(dim=1, keepdim=True)
-        return self.repaired_PG & has_original_P1
+        if not any(right and not mended for right, mended in zip(self.correct, self.repaired, strict=True)):
+            return []
+        return [member for member, mended in enumerate(self.repaired) if mended]
 
-    @property
-    def positive_PG(self) -> torch.Tensor:
+    @cached_property
+    def positives(self) -> list[int]:
         """The set P of the paper: candidates for the anchor."""
-        return self.correct_PG & ~self.repair_PG
+        return [member for member, right in enumerate(self.correct) if right and member not in self.repairs]
+
+    @cached_property
+    def failures(self) -> list[int]:
+        """The set F of the paper: failures, and repairs in a failure's slot."""
+        return [member for member in range(len(self.rows)) if member not in self.positives]
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """The set S of a group, by member.
+
+    Attributes:
+        anchors: One, or several with ``anchor=multi``.
+        negatives: At most K, in the order of picking.
+        nearest_anchor: The anchor that each negative is measured against.
+    """
+
+    anchors: list[int]
+    negatives: list[int]
+    nearest_anchor: list[int]
 
     @property
-    def failure_PG(self) -> torch.Tensor:
-        """The set F of the paper: failures, and repairs in a failure's slot."""
-        return self.groups.filled_PG & ~self.positive_PG
+    def k_prime(self) -> int:
+        """Negatives in the subgroup, K' of the paper."""
+        return len(self.negatives)
 
 
-def group_index(group: Sequence[Hashable] | torch.Tensor | np.ndarray) -> torch.Tensor:
+def group_index(group: Ids) -> torch.Tensor:
     """Number groups in order of appearance.
 
     Args:
@@ -107,26 +105,18 @@ def group_index(group: Sequence[Hashable] | torch.Tensor | np.ndarray) -> torch.
     return torch.tensor([number.setdefault(one, len(number)) for one in ids], dtype=torch.int64)
 
 
-def place_rows(group_B: torch.Tensor, valid_B: torch.Tensor) -> Groups:
-    """Give every valid row a slot.
+def members_of(group_B: torch.Tensor, valid_B: torch.Tensor) -> list[list[int]]:
+    """The valid rows of each group, in the order of the rows; a group without any has an empty list.
 
     Args:
         group_B: (B,) int64 group numbers from 0.
         valid_B: (B,) bool.
-
-    Returns:
-        The packing; at least one slot wide, also when no row is valid.
     """
-    row_N = valid_B.nonzero()[:, 0]
-    row_N = row_N[group_B[row_N].argsort(stable=True)]
-    group_N = group_B[row_N]
-    groups = int(group_B.max()) + 1 if group_B.numel() else 0
-    size_P = torch.bincount(group_N, minlength=groups)
-    slot_N = torch.arange(row_N.numel()) - (size_P.cumsum(0) - size_P)[group_N]
-    width = max(1, int(size_P.max())) if groups else 1
-    row_PG = torch.full((groups, width), -1, dtype=torch.int64)
-    row_PG[group_N, slot_N] = row_N
-    return Groups(row_PG, group_B)
+    members: list[list[int]] = [[] for _ in range(int(group_B.max()) + 1 if group_B.numel() else 0)]
+    for row, (number, valid) in enumerate(zip(group_B.tolist(), valid_B.tolist(), strict=True)):
+        if valid:
+            members[number].append(row)
+    return members
 
 
 def as_vector(name: str, values: Vector, rows: int, dtype: torch.dtype) -> torch.Tensor:

@@ -8,7 +8,6 @@ verdicts of repaired rows are the repairs', which is what is trained on; distanc
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +16,7 @@ import torch
 
 from recipe.care.config import CareConfig
 from recipe.care.method.advantage import CareResult, Role
-from recipe.care.method.distance import cosine_distances
-from recipe.care.method.groups import Groups, Matrix, Vector, as_matrix, as_vector, group_index, place_rows
+from recipe.care.method.groups import Ids, Vector, as_vector, group_index, members_of
 from recipe.care.text.regions import Regions
 
 METRICS: dict[str, str] = {
@@ -54,22 +52,20 @@ def group_metrics(
     result: CareResult,
     acc: Vector,
     rewards: Vector,
-    group: Sequence[Hashable] | torch.Tensor | np.ndarray,
+    group: Ids,
     valid: Vector,
     think_len: Vector,
-    embeddings: Matrix | None,
     config: CareConfig,
 ) -> dict[str, float]:
     """Summarise a step.
 
     Args:
-        result: What ``care_advantages`` returned for the same rows.
+        result: What ``care_advantages`` returned for the same rows. Without embeddings, distances are reported as 0.
         acc: (B,) verdicts.
         rewards: (B,) verifier rewards.
         group: B hashable ids.
         valid: (B,) False for padding and rows without a verdict.
         think_len: (B,) rationale tokens.
-        embeddings: (B, H) what selection saw, or None; then distances are reported as 0.
         config: ``k`` sets how many ``care/k_prime/<n>`` there are.
 
     Returns:
@@ -78,132 +74,119 @@ def group_metrics(
     group_B = group_index(group)
     count = group_B.numel()
     valid_B = as_vector("valid", valid, count, torch.bool)
+    distance_B = np.full(count, np.nan) if result.distance is None else result.distance.numpy()
     step = _Step(
-        result=result,
-        groups=place_rows(group_B, valid_B),
-        valid_B=valid_B,
-        correct_B=valid_B & (as_vector("acc", acc, count, torch.float64) > 0.5),
-        reward_B=as_vector("rewards", rewards, count, torch.float64),
-        think_len_B=as_vector("think_len", think_len, count, torch.float64),
-        embeddings_BH=None if embeddings is None else as_matrix("embeddings", embeddings, count),
+        members_P=[np.array(rows, dtype=np.int64) for rows in members_of(group_B, valid_B)],
+        valid_B=valid_B.numpy(),
+        correct_B=(valid_B & (as_vector("acc", acc, count, torch.float64) > 0.5)).numpy(),
+        reward_B=as_vector("rewards", rewards, count, torch.float64).numpy(),
+        think_len_B=as_vector("think_len", think_len, count, torch.float64).numpy(),
+        advantage_B=result.advantages.double().numpy(),
+        role_B=result.role,
+        k_prime_B=result.k_prime.numpy(),
+        distance_B=distance_B,
     )
     return _group_shares(step) | _k_prime(step, config.k) | _lengths(step) | _distances(step) | _row_shares(step)
 
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A step's rows, read once."""
+    """A step's rows, read once; ``members_P`` are the valid rows of each group."""
 
-    result: CareResult
-    groups: Groups
-    valid_B: torch.Tensor
-    correct_B: torch.Tensor
-    reward_B: torch.Tensor
-    think_len_B: torch.Tensor
-    embeddings_BH: torch.Tensor | None
+    members_P: list[np.ndarray]
+    valid_B: np.ndarray
+    correct_B: np.ndarray
+    reward_B: np.ndarray
+    think_len_B: np.ndarray
+    advantage_B: np.ndarray
+    role_B: np.ndarray
+    k_prime_B: np.ndarray
+    distance_B: np.ndarray
 
     @property
-    def wrong_B(self) -> torch.Tensor:
+    def wrong_B(self) -> np.ndarray:
         return self.valid_B & ~self.correct_B
 
-    def role_B(self, *roles: Role) -> torch.Tensor:
+    def in_role_B(self, *roles: Role) -> np.ndarray:
         """(B,) bool, the rows in one of these roles."""
-        return torch.from_numpy(np.isin(self.result.role, [role.value for role in roles]))
-
-    def any_P(self, rows_B: torch.Tensor) -> torch.Tensor:
-        """(P,) bool, the groups that hold one of these rows."""
-        return self.groups.pack(rows_B).any(dim=1)
+        return np.isin(self.role_B, [role.value for role in roles])
 
 
 def _group_shares(step: _Step) -> dict[str, float]:
-    live_P = step.groups.filled_PG.any(dim=1)
-    mixed_P = step.any_P(step.role_B(Role.ANCHOR))
-    all_wrong_P = live_P & ~step.any_P(step.correct_B)
-    reward_PG = step.groups.pack(step.reward_B)
-    highest_P = reward_PG.masked_fill(~step.groups.filled_PG, -torch.inf).amax(dim=1)
-    lowest_P = reward_PG.masked_fill(~step.groups.filled_PG, torch.inf).amin(dim=1)
+    live = [rows for rows in step.members_P if len(rows)]
+    mixed = [rows for rows in live if (step.role_B[rows] == Role.ANCHOR).any()]
+    all_wrong = [rows for rows in live if not step.correct_B[rows].any()]
+    rescued = [rows for rows in all_wrong if (step.role_B[rows] == Role.RESCUE_ANCHOR).any()]
+    silent = [rows for rows in live if not step.advantage_B[rows].any()]
+    equal = [rows for rows in live if step.reward_B[rows].min() == step.reward_B[rows].max()]
     return {
-        "care/groups_mixed": _mean(mixed_P, live_P),
-        "care/groups_all_correct": _mean(~mixed_P & ~all_wrong_P, live_P),
-        "care/groups_all_wrong": _mean(all_wrong_P, live_P),
-        "care/groups_invalid": _mean(~live_P, torch.ones_like(live_P)),
-        "care/groups_zero_signal": _mean(~step.any_P(step.result.advantages != 0), live_P),
-        "care/groups_equal_reward": _mean(highest_P == lowest_P, live_P),
-        "care/rescue_rate": _mean(step.any_P(step.role_B(Role.RESCUE_ANCHOR)), all_wrong_P),
+        "care/groups_mixed": _share(len(mixed), len(live)),
+        "care/groups_all_correct": _share(len(live) - len(mixed) - len(all_wrong), len(live)),
+        "care/groups_all_wrong": _share(len(all_wrong), len(live)),
+        "care/groups_invalid": _share(len(step.members_P) - len(live), len(step.members_P)),
+        "care/groups_zero_signal": _share(len(silent), len(live)),
+        "care/groups_equal_reward": _share(len(equal), len(live)),
+        "care/rescue_rate": _share(len(rescued), len(all_wrong)),
     }
 
 
 def _k_prime(step: _Step, k: int) -> dict[str, float]:
-    k_prime_P = step.groups.pack(step.result.k_prime).amax(dim=1)
-    has_any_P = k_prime_P > 0
-    shares = {f"care/k_prime/{n}": _mean(k_prime_P == n, has_any_P) for n in range(1, k + 1)}
-    return {"care/k_prime/mean": _mean(k_prime_P, has_any_P)} | shares
+    sizes = np.array([step.k_prime_B[rows[0]] for rows in step.members_P if len(rows)], dtype=np.float64)
+    sizes = sizes[sizes > 0]
+    shares = {f"care/k_prime/{n}": _share(int((sizes == n).sum()), len(sizes)) for n in range(1, k + 1)}
+    return {"care/k_prime/mean": _mean(sizes)} | shares
 
 
 def _lengths(step: _Step) -> dict[str, float]:
     return {
-        "care/anchor_len": _mean(step.think_len_B, step.role_B(Role.ANCHOR)),
-        "care/positive_len": _mean(step.think_len_B, step.correct_B),
+        "care/anchor_len": _mean(step.think_len_B[step.in_role_B(Role.ANCHOR)]),
+        "care/positive_len": _mean(step.think_len_B[step.correct_B]),
     }
 
 
 def _distances(step: _Step) -> dict[str, float]:
-    distance_B = anchor_distances(step.result, step.groups, step.embeddings_BH)
-    measured_B = distance_B.isfinite()
-    selected_B = measured_B & step.role_B(Role.HARD_NEGATIVE, Role.REPAIRED_POSITIVE, Role.REPAIRED_NEGATIVE)
-    unselected_B = measured_B & step.role_B(Role.UNUSED) & step.wrong_B
-    selected_N = distance_B[selected_B] if selected_B.any() else torch.zeros(1)
+    measured_B = np.isfinite(step.distance_B)
+    selected_B = step.in_role_B(Role.HARD_NEGATIVE, Role.REPAIRED_POSITIVE, Role.REPAIRED_NEGATIVE)
+    selected_N = step.distance_B[measured_B & selected_B]
+    unselected_N = step.distance_B[measured_B & step.in_role_B(Role.UNUSED) & step.wrong_B]
     return {
-        "care/distance/selected_min": selected_N.min().item(),
-        "care/distance/selected_mean": _mean(distance_B, selected_B),
-        "care/distance/selected_max": selected_N.max().item(),
-        "care/distance/unselected_mean": _mean(distance_B, unselected_B),
+        "care/distance/selected_min": float(selected_N.min()) if len(selected_N) else 0.0,
+        "care/distance/selected_mean": _mean(selected_N),
+        "care/distance/selected_max": float(selected_N.max()) if len(selected_N) else 0.0,
+        "care/distance/unselected_mean": _mean(unselected_N),
     }
-
-
-def anchor_distances(result: CareResult, groups: Groups, embeddings_BH: torch.Tensor | None) -> torch.Tensor:
-    """Cosine distance of every row to the nearest verified anchor of its group.
-
-    Args:
-        result: Says which rows are anchors.
-        groups: The packing of the same rows.
-        embeddings_BH: (B, H), or None.
-
-    Returns:
-        (B,) float64; infinite for rows of groups without an anchor, for invalid rows, and without embeddings.
-    """
-    if embeddings_BH is None:
-        return torch.full(groups.group_B.shape, torch.inf, dtype=torch.float64)
-    anchor_PG = groups.pack(torch.from_numpy(result.role == Role.ANCHOR.value))
-    distance_PGG = cosine_distances(embeddings_BH, groups.row_PG)
-    nearest_PG = distance_PGG.masked_fill(~anchor_PG.unsqueeze(1), torch.inf).amin(dim=2)
-    return groups.unpack(nearest_PG, torch.inf)
 
 
 def _row_shares(step: _Step) -> dict[str, float]:
-    all_B = torch.ones_like(step.valid_B)
-    unused_B = step.role_B(Role.UNUSED)
-    advantage_B = step.result.advantages.double()
-    contrasted_B = step.role_B(Role.HARD_NEGATIVE, Role.REPAIRED_NEGATIVE)
-    mass_B = advantage_B.abs()
-    total = max(mass_B.sum().item(), torch.finfo(torch.float64).tiny)
+    count = len(step.valid_B)
+    unused_B = step.in_role_B(Role.UNUSED)
+    mass_B = np.abs(step.advantage_B)
+    total = max(mass_B.sum(), np.finfo(np.float64).tiny)
     return {
-        "care/acc": _mean(step.correct_B, step.valid_B),
-        "care/rows_invalid": _mean(~step.valid_B, all_B),
-        "care/rows_unused_positive": _mean(unused_B & step.correct_B, all_B),
-        "care/rows_unused_negative": _mean(unused_B & step.wrong_B, all_B),
-        "care/advantage/anchor_mean": _mean(advantage_B, step.role_B(Role.ANCHOR)),
-        "care/advantage/negative_mean": _mean(advantage_B, contrasted_B),
-        "care/failure_mass": mass_B[step.wrong_B].sum().item() / total,
-        "care/failure_mass_hard_negative": mass_B[step.role_B(Role.HARD_NEGATIVE)].sum().item() / total,
-        "care/failure_mass_rescue": mass_B[step.role_B(Role.RESCUE_ANCHOR, Role.RESCUE_NEGATIVE)].sum().item() / total,
+        "care/acc": _share(step.correct_B.sum(), step.valid_B.sum()),
+        "care/rows_invalid": _share((~step.valid_B).sum(), count),
+        "care/rows_unused_positive": _share((unused_B & step.correct_B).sum(), count),
+        "care/rows_unused_negative": _share((unused_B & step.wrong_B).sum(), count),
+        "care/advantage/anchor_mean": _mean(step.advantage_B[step.in_role_B(Role.ANCHOR)]),
+        "care/advantage/negative_mean": _mean(
+            step.advantage_B[step.in_role_B(Role.HARD_NEGATIVE, Role.REPAIRED_NEGATIVE)]
+        ),
+        "care/failure_mass": float(mass_B[step.wrong_B].sum() / total),
+        "care/failure_mass_hard_negative": float(mass_B[step.in_role_B(Role.HARD_NEGATIVE)].sum() / total),
+        "care/failure_mass_rescue": float(
+            mass_B[step.in_role_B(Role.RESCUE_ANCHOR, Role.RESCUE_NEGATIVE)].sum() / total
+        ),
     }
 
 
-def _mean(values: torch.Tensor, among: torch.Tensor) -> float:
-    """Mean of ``values`` where ``among`` is True; 0 where it never is."""
-    chosen = values[among].double()
-    return chosen.mean().item() if chosen.numel() else 0.0
+def _share(part: int, whole: int) -> float:
+    """A share; of nothing it is 0."""
+    return float(part) / float(whole) if whole else 0.0
+
+
+def _mean(values_N: np.ndarray) -> float:
+    """A mean; of nothing it is 0."""
+    return float(values_N.mean()) if len(values_N) else 0.0
 
 
 class RowMasses(NamedTuple):

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-import torch
 
 from recipe.care.config import RgrConfig
 from recipe.care.errors import CareDataError
 from recipe.care.method.advantage import CareResult, Role
-from recipe.care.method.distance import cosine_distances
-from recipe.care.method.groups import Matrix, as_matrix
 
 
 class Outcome(str, Enum):
@@ -87,7 +84,6 @@ def choose_representatives(
     result: CareResult,
     acc: Sequence[float],
     group: Sequence[Hashable],
-    embeddings: Matrix | None,
     reports: Sequence[RepairReport | None],
     config: RgrConfig,
 ) -> Representatives:
@@ -98,10 +94,9 @@ def choose_representatives(
     there, a repair that passed is chosen, if any did.
 
     Args:
-        result: The selection made on the original rows.
+        result: The selection made on the original rows. Without distances, the cheap order says what is near.
         acc: B verdicts of the original rows.
         group: B hashable ids; rows of a prompt share one.
-        embeddings: (B, H) what the selection was made with. Without, the cheap order says what is near.
         reports: B, what the rollout workers reported of each row; None where no repair was tried.
         config: ``algorithm.care.rgr``.
 
@@ -109,13 +104,11 @@ def choose_representatives(
         The representatives: of mixed groups in the order these appear, then of failed ones.
     """
     selected = np.flatnonzero(result.role == Role.HARD_NEGATIVE).tolist()
-    if embeddings is None:
+    if result.distance is None:
         ranks = (reports[row] for row in selected)
         distances = [math.inf if report is None else float(report.rank) for report in ranks]
     else:
-        pairs_N2 = torch.stack([torch.tensor(selected, dtype=torch.int64), result.anchor_of[selected]], dim=1)
-        matrix_BH = as_matrix("embeddings", embeddings, len(group))
-        distances = cosine_distances(matrix_BH, pairs_N2)[:, 0, 1].tolist()
+        distances = result.distance[selected].tolist()
     members_of: dict[Hashable, list[tuple[float, int]]] = {}
     for distance, row in zip(distances, selected, strict=True):
         members_of.setdefault(group[row], []).append((distance, row))

@@ -24,15 +24,17 @@ ANGLES = [0, 45, 60, 90, 0, 30, 0, 0, 0, 0]
 EMBEDDINGS = [[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in ANGLES]
 
 
-def metrics(config: CareConfig, embeddings=EMBEDDINGS, rows: slice = slice(None)) -> dict[str, float]:
+def metrics(
+    config: CareConfig, embeddings: list[list[float]] | None = EMBEDDINGS, rows: slice = slice(None)
+) -> dict[str, float]:
     count = len(GROUP[rows])
     logp = [-1.0 - row for row in range(count)]
     given = {"acc": ACC[rows], "rewards": REWARDS[rows], "group": GROUP[rows], "think_len": THINK_LEN[rows]}
+    seen = None if embeddings is None else embeddings[rows]
     result = care_advantages(
-        **given, answer_len=[1] * count, embeddings=EMBEDDINGS[rows], seq_logp=logp, config=config, valid=VALID[rows]
+        **given, answer_len=[1] * count, embeddings=seen, seq_logp=logp, config=config, valid=VALID[rows]
     )
-    shown = None if embeddings is None else embeddings[rows]
-    return group_metrics(result, valid=VALID[rows], embeddings=shown, config=config, **given)
+    return group_metrics(result, valid=VALID[rows], config=config, **given)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,7 @@ def test_repairs_are_as_far_as_the_failures_they_replaced():
             config=CareConfig(),
             repaired=repaired,
         )
-        step = group_metrics(result, valid=[1] * 4, embeddings=EMBEDDINGS[:4], config=CareConfig(), **given)
+        step = group_metrics(result, valid=[1] * 4, config=CareConfig(), **given)
         assert step["care/distance/selected_min"] == pytest.approx(0.5, abs=1e-7)
         assert step["care/distance/selected_mean"] == pytest.approx(0.75, abs=1e-7)
 
@@ -136,7 +138,7 @@ def test_failed_repairs_count_as_failure_mass_and_repairs_as_live_anchors():
         repaired=[0, 1, 0, 1],
     )
     step = group_metrics(
-        result, [1, 0, 1, 1], [1.0, 0.0, 1.0, 1.0], ["a", "a", "b", "b"], [1] * 4, [9] * 4, None, CareConfig()
+        result, [1, 0, 1, 1], [1.0, 0.0, 1.0, 1.0], ["a", "a", "b", "b"], [1] * 4, [9] * 4, CareConfig()
     )
     # Group b holds a positive and a repair that became correct: it was contrasted, so it is mixed.
     assert step["care/groups_mixed"] == 1.0
@@ -158,11 +160,11 @@ def test_the_same_finite_keys_every_time(k, rows):
 def empty_step(config: CareConfig) -> dict[str, float]:
     nothing = torch.zeros(0, 2)
     result = care_advantages([], [], [], [], [], nothing, [], config)
-    return group_metrics(result, [], [], [], [], [], nothing, config)
+    return group_metrics(result, [], [], [], [], [], config)
 
 
 def test_without_embeddings_distances_are_zero():
-    without = metrics(CareConfig(), embeddings=None)
+    without = metrics(CareConfig(selector="random"), embeddings=None)
     assert {value for name, value in without.items() if "/distance/" in name} == {0.0}
 
 

@@ -35,9 +35,9 @@ def rescue_config(**fields) -> CareConfig:
 
 
 def test_pseudo_rewards_by_hand():
-    # delta = 0.1. K' = 4: 0.1 and four times -0.025. K' = 1: 0.1 and -0.1. K' = 0: nothing.
-    expected = [[0.1, -0.025, -0.025, -0.025, -0.025], [0.1, -0.1, 0, 0, 0], [0, 0, 0, 0, 0]]
-    assert torch.allclose(pseudo_rewards(torch.tensor([4, 1, 0]), 4, 0.1), torch.tensor(expected).double())
+    # delta = 0.1. K' = 4: 0.1 and four times -0.025. K' = 1: 0.1 and -0.1.
+    assert pseudo_rewards(4, 0.1) == pytest.approx([0.1, -0.025, -0.025, -0.025, -0.025])
+    assert pseudo_rewards(1, 0.1) == pytest.approx([0.1, -0.1])
 
 
 def test_the_likeliest_failure_is_lifted_and_four_others_are_lowered():

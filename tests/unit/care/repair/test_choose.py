@@ -27,7 +27,7 @@ def choose(acc, reports, angles, group=None, config=None):
     group, config, count = group or ["g"] * len(acc), config or CareConfig(), len(acc)
     embeddings = None if angles is None else at_degrees(*angles)
     result = care_advantages(acc, acc, group, [5] * count, [1] * count, embeddings, [-1.0] * count, config)
-    return choose_representatives(result, acc, group, embeddings, reports, config.rgr)
+    return choose_representatives(result, acc, group, reports, config.rgr)
 
 
 def test_the_nearest_hard_negative_with_a_usable_repair_represents_its_group():
@@ -135,7 +135,7 @@ def test_rows_without_a_verdict_are_no_part_of_the_group_that_is_filled():
     reports = [None, *(report("passed", rank) for rank in range(5))]
     for share, rows in ((0.5, [1]), (0.75, [1, 2])):
         rgr = RgrConfig(fill_to=share)
-        chosen = choose_representatives(result, [1, 0, 0, 0, 0, 0], ["g"] * 6, at_degrees(*range(6)), reports, rgr)
+        chosen = choose_representatives(result, [1, 0, 0, 0, 0, 0], ["g"] * 6, reports, rgr)
         assert chosen.rows == rows
 
 
