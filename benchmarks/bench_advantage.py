@@ -1,12 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""Time ``care_advantages`` beside a straightforward loop over groups, on one CPU thread.
+"""Time ``care_advantages`` and what surrounds it, on one CPU thread.
 
-    python benchmarks/bench_advantage.py
-    python benchmarks/bench_advantage.py --groups 128 --rollouts 16 --hidden 2048
-
-Both see the same rows and must agree on every advantage. The loop is what one would write first: per group, torch
-operations on the group's rows, one traversal step at a time.
+python benchmarks/bench_advantage.py
+python benchmarks/bench_advantage.py --groups 128 --rollouts 16 --hidden 2048
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.frozen import advantage as frozen
 from recipe.care.config import CareConfig
 from recipe.care.method.advantage import care_advantages
 from recipe.care.method.lexical import lexical_embeddings
@@ -57,7 +53,7 @@ class Rows:
 
 
 def run(groups: int, rollouts: int, hidden: int) -> list[tuple[str, float]]:
-    """Time each way of computing the same advantages, and the steps around them, on one thread.
+    """Time the advantages and the steps around them, on one thread.
 
     Args:
         groups: Prompts in the step.
@@ -65,16 +61,13 @@ def run(groups: int, rollouts: int, hidden: int) -> list[tuple[str, float]]:
         hidden: Width of the embeddings.
 
     Returns:
-        (name, best seconds of a few runs), the loop last.
+        (name, best seconds of a few runs).
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = Rows.draw(groups, rollouts, hidden)
     config, random = CareConfig(), CareConfig(anchor="random", selector="random")
     result = care_advantages(**vars(rows), config=config)
-    padded = frozen.care_advantages(**vars(rows), config=config)
-    if not torch.allclose(result.advantages, padded.advantages, rtol=0, atol=1e-6) or (result.role != padded.role).any():
-        raise AssertionError("the frozen implementation and care_advantages disagree")
     ids = torch.randint(0, 150_000, (groups * rollouts, 300), generator=torch.Generator().manual_seed(0))
 
     def metrics() -> None:
@@ -86,8 +79,6 @@ def run(groups: int, rollouts: int, hidden: int) -> list[tuple[str, float]]:
         ("care_advantages, anchor=random selector=random", _best(lambda: care_advantages(**vars(rows), config=random))),
         ("group_metrics", _best(metrics)),
         ("lexical_embeddings, 300 tokens a row", _best(lambda: lexical_embeddings(ids, torch.ones_like(ids)))),
-        ("frozen: padded groups", _best(lambda: frozen.care_advantages(**vars(rows), config=config))),
-        ("frozen, anchor=random selector=random", _best(lambda: frozen.care_advantages(**vars(rows), config=random))),
     ]
     torch.set_num_threads(threads)
     return timings
@@ -104,7 +95,7 @@ def _best(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Read the sizes from the command line and print the timings."""
-    parser = argparse.ArgumentParser(description="Time care_advantages beside a loop over groups, on one CPU thread.")
+    parser = argparse.ArgumentParser(description="Time care_advantages on one CPU thread.")
     parser.add_argument("--groups", type=int, default=512, help="prompts in the step (default 512)")
     parser.add_argument("--rollouts", type=int, default=8, help="rows per prompt (default 8)")
     parser.add_argument("--hidden", type=int, default=3584, help="width of the embeddings (default 3584)")
