@@ -19,13 +19,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from recipe.care.errors import CareConfigError
+from recipe.care.method import selection
 from recipe.care.presets import DEFAULT_PRESET, PRESETS, over_preset
 from recipe.care.repair.cue import cue_text
 
 ROOT = "algorithm.care"
 
-ANCHORS = ("shortest", "random", "highest_logp", "multi")
-SELECTORS = ("nearest", "mixed", "farthest", "random", "lexical")
+ANCHORS = tuple(selection.ANCHOR_RULES)
+SELECTORS = tuple(selection.SELECTORS)
+DISTANCES = ("hidden", "lexical")
 RESCUE_LOGPS = ("mean", "sum")
 BLAMES = ("answer", "response")
 RGR_TARGETS = ("rewrite", "continue")
@@ -174,7 +176,10 @@ class CareConfig:
     anchor: str = "shortest"
     """Which verified-correct rollout is the anchor: ``shortest``, ``random``, ``highest_logp``, or ``multi`` (all)."""
     selector: str = "nearest"
-    """How hard negatives are picked: ``nearest``, ``mixed``, ``farthest``, ``random``, ``lexical`` (no embeddings)."""
+    """How hard negatives are picked: ``nearest``, ``mixed``, ``farthest`` or ``random``. ``lexical`` is short for
+    ``nearest`` with ``distance=lexical``."""
+    distance: str = "hidden"
+    """What tells how far apart two rationales are: the policy's ``hidden`` states, or ``lexical``: shared tokens."""
     positive_threshold: float | None = None
     """For reward functions that return a bare float: a score at or above this is a correct answer."""
     rescue: RescueConfig = field(default_factory=RescueConfig)
@@ -194,13 +199,22 @@ class CareConfig:
             _fail("eps", self.eps, "must be a small number above 0.")
         _one_of("anchor", self.anchor, ANCHORS)
         _one_of("selector", self.selector, SELECTORS)
+        _one_of("distance", self.distance, DISTANCES)
         if self.near_share is not None:
             if not 0 < self.near_share <= 1:
                 _fail("near_share", self.near_share, "must be above 0 and at most 1, or null; 0.5 is the nearer half.")
-            if self.selector == "random":
-                _fail("near_share", self.near_share, f"needs distances, which {ROOT}.selector=random does without.")
+            if self.measured_by is None:
+                remedy = f"needs distances, which {ROOT}.selector={self.selector} does without."
+                _fail("near_share", self.near_share, remedy)
         if self.positive_threshold is not None and not math.isfinite(self.positive_threshold):
             _fail("positive_threshold", self.positive_threshold, "must be a finite number, or null.")
+
+    @property
+    def measured_by(self) -> str | None:
+        """What distances are made of: ``hidden`` states or ``lexical`` likeness, or None where nothing needs one."""
+        if not selection.SELECTORS[self.selector].measures:
+            return None
+        return "lexical" if self.selector == "lexical" else self.distance
 
     @classmethod
     def from_omegaconf(cls, node: Mapping[str, object] | None) -> CareConfig:

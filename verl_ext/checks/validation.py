@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ESTIMATOR = "care"
-EMBEDDING_SELECTORS = ("nearest", "mixed", "farthest")
-"""Selectors that need the policy's hidden states; ``lexical`` and ``random`` do not."""
 EMBEDDING_STRATEGIES = ("fsdp", "fsdp2")
 """Actor strategies whose engine can return them."""
 REFUSED_POLICY_LOSSES = {
@@ -31,7 +29,7 @@ REFUSED_POLICY_LOSSES = {
 """verl's policy losses under which CARE's token advantages would not mean what they say."""
 TRAINER_MODES = ("sync", "colocate_async", "separate_async")
 
-_NO_EMBEDDINGS = "use algorithm.care.selector=lexical (or random), which need no hidden states"
+_NO_EMBEDDINGS = "use algorithm.care.distance=lexical (or selector=random), which need no hidden states"
 
 
 def chooses_care(config: DictConfig) -> bool:
@@ -41,7 +39,7 @@ def chooses_care(config: DictConfig) -> bool:
 
 def needs_embeddings(care: CareConfig) -> bool:
     """Whether hard negatives are chosen by the policy's hidden states."""
-    return care.selector in EMBEDDING_SELECTORS
+    return care.measured_by == "hidden"
 
 
 def validate_run(config: DictConfig) -> CareConfig:

@@ -102,7 +102,7 @@ def find_final_norm(model: torch.nn.Module) -> torch.nn.Module:
     if len(set(map(id, found.values()))) != 1:
         raise CareDataError(
             f"cannot tell the final norm of {type(model).__name__} (candidates: {sorted(found) or 'none'}), so there "
-            "are no think-embeddings; use algorithm.care.selector=lexical or random."
+            "are no think-embeddings; use algorithm.care.distance=lexical or selector=random."
         )
     return next(iter(found.values()))
 

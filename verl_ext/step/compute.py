@@ -212,9 +212,9 @@ def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> to
 
 
 def _embeddings(rollouts: Rollouts, regions: Regions, care: CareConfig) -> torch.Tensor | None:
-    if care.selector == "random":
+    if care.measured_by is None:
         return None
-    if care.selector == "lexical":
+    if care.measured_by == "lexical":
         mask_BT = _or_whole_response(regions.think_mask, rollouts.response_mask)
         return lexical_embeddings(rollouts.response_ids, mask_BT)
     return rollouts.think_embeddings

@@ -23,7 +23,6 @@ from recipe.care.method.groups import (
     Group,
     Ids,
     Matrix,
-    Subgroup,
     Vector,
     as_matrix,
     as_vector,
@@ -32,7 +31,7 @@ from recipe.care.method.groups import (
     members_of,
 )
 from recipe.care.method.rescue import pseudo_rewards, select_rescued
-from recipe.care.method.selection import select_anchored
+from recipe.care.method.selection import SELECTORS, Subgroup, select_anchored
 
 
 class Role(str, Enum):
@@ -196,12 +195,12 @@ class _Rows:
         think_len_B = as_vector("think_len", think_len, count, torch.int64)
         answer_len_B = as_vector("answer_len", answer_len, count, torch.int64)
         embeddings_BH = None if embeddings is None else as_matrix("embeddings", embeddings, count)
-        if embeddings_BH is None and config.selector != "random":
+        if embeddings_BH is None and config.measured_by is not None:
             raise CareDataError(
                 f"algorithm.care.selector={config.selector} needs embeddings; pass them (recipe.care.method.lexical "
-                "makes them from token ids, for selector=lexical), or set selector=random, which needs none."
+                "makes them from token ids, for distance=lexical), or set selector=random, which needs none."
             )
-        at_random = "random" in (config.anchor, config.selector)
+        at_random = config.anchor == "random" or not SELECTORS[config.selector].measures
         return cls(
             valid_B=valid_B,
             correct=(acc_B > 0.5).tolist(),

@@ -70,26 +70,6 @@ class Group:
         return [member for member in range(len(self.rows)) if member not in self.positives]
 
 
-@dataclass(frozen=True)
-class Subgroup:
-    """The set S of a group, by member.
-
-    Attributes:
-        anchors: One, or several with ``anchor=multi``.
-        negatives: At most K, in the order of picking.
-        nearest_anchor: The anchor that each negative is measured against.
-    """
-
-    anchors: list[int]
-    negatives: list[int]
-    nearest_anchor: list[int]
-
-    @property
-    def k_prime(self) -> int:
-        """Negatives in the subgroup, K' of the paper."""
-        return len(self.negatives)
-
-
 def group_index(group: Ids) -> torch.Tensor:
     """Number groups in order of appearance.
 

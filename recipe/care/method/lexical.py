@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Embeddings without hidden states: hashed counts of the words and word pairs of a rationale.
 
-They serve ``selector=lexical``: two rationales are near when they share tokens and adjacent token pairs.
+They serve ``distance=lexical``: two rationales are near when they share tokens and adjacent token pairs.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
-from recipe.care.method.groups import Group, Subgroup
-from recipe.care.method.selection import SELECTORS, by_priority, farthest_first
+from recipe.care.method.groups import Group
+from recipe.care.method.selection import SELECTORS, Subgroup, by_priority, farthest_first
 
 
 def select_rescued(group: Group, config: CareConfig) -> Subgroup | None:

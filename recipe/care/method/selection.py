@@ -5,7 +5,8 @@
 Positive means verified correct. Rewards are not an input, so no reward weighting can change a choice. All ties go to
 the earlier row: ``min``, ``max`` and ``sorted`` keep the order of the members.
 
-A new anchor rule is an entry of ``ANCHOR_RULES``; a new way to pick negatives one of ``SELECTORS``.
+A new anchor rule is an entry of ``ANCHOR_RULES``, a new way to pick negatives one of ``SELECTORS``; that makes the
+setting known, and the property tests try it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
-from recipe.care.method.groups import Group, Subgroup
+
+if TYPE_CHECKING:
+    # The configuration reads the tables below.
+    from recipe.care.config import CareConfig
+    from recipe.care.method.groups import Group
+
+
+@dataclass(frozen=True)
+class Subgroup:
+    """The set S of a group, by member.
+
+    Attributes:
+        anchors: One, or several with ``anchor=multi``.
+        negatives: At most K, in the order of picking.
+        nearest_anchor: The anchor that each negative is measured against.
+    """
+
+    anchors: list[int]
+    negatives: list[int]
+    nearest_anchor: list[int]
+
+    @property
+    def k_prime(self) -> int:
+        """Negatives in the subgroup, K' of the paper."""
+        return len(self.negatives)
 
 
 def select_anchored(group: Group, config: CareConfig) -> Subgroup | None:
@@ -121,11 +146,13 @@ class Selector:
         best_first: Puts failures in the order of preference, the first pick in front.
         pool: The M candidates (``algorithm.care.m``) among them, the first pick in front.
         spread: Whether the picks after the first are always the farthest from those made, or go by preference.
+        measures: Whether it needs distances.
     """
 
     best_first: Callable[[Sequence[int], _Measured, Group], list[int]]
     pool: Callable[[list[int], _Measured, int], list[int]]
     spread: bool
+    measures: bool = True
 
 
 NEAREST = Selector(_nearest_first, _best, spread=True)
@@ -133,7 +160,7 @@ SELECTORS: dict[str, Selector] = {
     "nearest": NEAREST,
     "mixed": Selector(_nearest_first, _both_ends, spread=True),
     "farthest": Selector(_farthest_first, _best, spread=True),
-    "random": Selector(_at_random, _everyone, spread=False),
+    "random": Selector(_at_random, _everyone, spread=False, measures=False),
     # The same by shared tokens: as selector=nearest with distance=lexical.
     "lexical": NEAREST,
 }

@@ -143,3 +143,12 @@ def test_what_the_user_sets_wins_over_the_preset():
     mixed = care("preset=best", "anchor=shortest", "rescue.delta=0.3", "regions.enable=true")
     assert mixed.anchor == "shortest" and mixed.regions.enable
     assert mixed.rescue == RescueConfig(enable=PRESETS["best"]["rescue"]["enable"], delta=0.3)
+
+
+def test_what_distances_are_made_of():
+    assert CareConfig().measured_by == "hidden"
+    assert CareConfig(selector="farthest", distance="lexical").measured_by == "lexical"
+    assert CareConfig(selector="lexical").measured_by == "lexical"
+    assert CareConfig(selector="random", distance="lexical").measured_by is None
+    with pytest.raises(CareConfigError, match=r"algorithm.care.distance='words': must be one of hidden, lexical"):
+        CareConfig(distance="words")

@@ -10,8 +10,8 @@ import torch
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
 from recipe.care.method.distance import content_priority, cosine_distances
-from recipe.care.method.groups import Group, Subgroup
-from recipe.care.method.selection import ANCHOR_RULES, select_anchored
+from recipe.care.method.groups import Group
+from recipe.care.method.selection import ANCHOR_RULES, Subgroup, select_anchored
 
 
 def at_degrees(*angles: float) -> torch.Tensor:

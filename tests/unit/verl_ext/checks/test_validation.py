@@ -200,7 +200,7 @@ def test_sft_settings_that_cannot_run_are_invalid_on_one_line(override, part, ca
 def test_the_dry_run_of_the_cold_start_has_a_help(capsys):
     with pytest.raises(SystemExit) as stop:
         dry_run_sft.main(["--help"])
-    assert stop.value.code == 0 and "verl_ext.checks.dry_run_sft" in capsys.readouterr().out
+    assert stop.value.code == 0 and "usage: care dry-run-sft" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

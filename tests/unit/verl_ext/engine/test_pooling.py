@@ -98,7 +98,7 @@ def test_final_norm_is_found_under_wrappers(wrapper):
 
 
 def test_model_without_a_final_norm_is_refused():
-    with pytest.raises(CareDataError, match=r"algorithm\.care\.selector=lexical"):
+    with pytest.raises(CareDataError, match=r"algorithm\.care\.distance=lexical"):
         find_final_norm(nn.Sequential(nn.Linear(2, 2)))
 
 
