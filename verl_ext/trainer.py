@@ -28,6 +28,7 @@ from verl_ext.step.compute import Repairs, compute_step, pool_mask
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.log import write_group_log
 from verl_ext.step.rollouts import read_responses, read_rollouts, write_response_field
+from verl_ext.step.skip import skips_dead_rows, update_live_rows
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -48,9 +49,11 @@ class CareTrainerMixin:
     train_dataset: RLHFDataset
     val_dataset: RLHFDataset
     _repairs: Repairs | None
+    _skips_dead_rows: bool
 
     def __init__(self, config: DictConfig) -> None:
         self.care = validate_run(config) if chooses_care(config) else None
+        self._skips_dead_rows = skips_dead_rows(config, self.care)
         self._repairs = None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
@@ -109,6 +112,15 @@ class CareTrainerMixin:
             write_group_log(folder, self.global_steps, rollouts, step.regions, step.result)
         with token_advantages_for_verl(step.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
+
+    def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+        update = super()._update_actor  # type: ignore[misc]
+        if not self._skips_dead_rows:
+            return update(batch, metrics=metrics)
+        metrics.update(
+            update_live_rows(batch, self.config, self.actor_rollout_wg, lambda part: update(part, metrics=metrics))
+        )
+        return batch
 
 
 def install(v1: ModuleType) -> None:

@@ -182,6 +182,9 @@ class CareConfig:
     """What tells how far apart two rationales are: the policy's ``hidden`` states, or ``lexical``: shared tokens."""
     positive_threshold: float | None = None
     """For reward functions that return a bare float: a score at or above this is a correct answer."""
+    skip_dead_rows: bool | str = "auto"
+    """Leave rows without an advantage out of the update: ``auto`` where that changes nothing, ``true`` (refused where
+    it would), or ``false``."""
     rescue: RescueConfig = field(default_factory=RescueConfig)
     """Groups in which every rollout failed."""
     regions: RegionsConfig = field(default_factory=RegionsConfig)
@@ -200,6 +203,8 @@ class CareConfig:
         _one_of("anchor", self.anchor, ANCHORS)
         _one_of("selector", self.selector, SELECTORS)
         _one_of("distance", self.distance, DISTANCES)
+        if isinstance(self.skip_dead_rows, str):
+            _one_of("skip_dead_rows", self.skip_dead_rows, ("auto",))
         if self.near_share is not None:
             if not 0 < self.near_share <= 1:
                 _fail("near_share", self.near_share, "must be above 0 and at most 1, or null; 0.5 is the nearer half.")

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
+"""Rows that teach: which rows an update needs, and how they are handed to the ranks.
+
+A row whose advantage is 0 on every token has no gradient, as long as nothing but the policy loss trains. Left out, with
+the denominators of the whole mini-batch kept, the update is the same up to rounding.
+
+verl hands each of R ranks an equal share of the rows, in order, and each rank cuts its share into M mini-batches. A
+*cell* is what one rank has of one mini-batch. All cells have one size, so each mini-batch is filled up with dead rows
+of its own, the shortest ones. A row stays in its mini-batch, and may change ranks inside it, so that ranks finish
+together.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UpdatePlan:
+    """The rows of an update, as verl cuts them up.
+
+    Attributes:
+        rows: Rank by rank, and within a rank mini-batch by mini-batch; every cell has the same number of rows.
+        mini_batches: M.
+        kept_tokens: For each of ``rows``, the share of its mini-batch's trained tokens that is still there: what its
+            advantage is multiplied by where the loss is a mean over the tokens of a mini-batch.
+    """
+
+    rows: list[int]
+    mini_batches: int
+    kept_tokens: list[float]
+
+
+def plan_update(
+    live: Sequence[bool], tokens: Sequence[int], trained_tokens: Sequence[int], ranks: int, mini_batch: int, micro: int
+) -> UpdatePlan:
+    """Plan an update without the rows that teach nothing.
+
+    Args:
+        live: B, whether a row has a token with an advantage; the order is verl's, rank by rank.
+        tokens: B, the length of each row, prompt included: its cost.
+        trained_tokens: B, tokens the loss counts.
+        ranks: R.
+        mini_batch: Rows of a mini-batch, all ranks together; a multiple of R.
+        micro: A cell's rows are a multiple of this.
+
+    Returns:
+        The plan. A mini-batch without any live row keeps one cell's worth of dead rows: the optimizer makes its step
+        with gradients of 0, as it would have.
+    """
+    share, cell = len(live) // ranks, mini_batch // ranks
+    if len(live) % ranks or mini_batch % ranks or share % cell or cell % micro:
+        raise ValueError(
+            f"{len(live)} rows cannot be cut for {ranks} ranks, mini-batches of {mini_batch}, micro {micro}"
+        )
+    members = [
+        [rank * share + first + place for rank in range(ranks) for place in range(cell)]
+        for first in range(0, share, cell)
+    ]
+    most = max(sum(live[row] for row in rows) for rows in members)
+    size = micro * max(1, -(-most // (ranks * micro)))
+    cells = [_fill(rows, live, tokens, ranks, size) for rows in members]
+    kept = [_share_kept(rows, of_ranks, trained_tokens) for rows, of_ranks in zip(members, cells, strict=True)]
+    rows = [row for rank in range(ranks) for of_ranks in cells for row in of_ranks[rank]]
+    return UpdatePlan(
+        rows, len(members), [kept[number] for _ in range(ranks) for number in range(len(members)) for _ in range(size)]
+    )
+
+
+def _fill(rows: list[int], live: Sequence[bool], tokens: Sequence[int], ranks: int, size: int) -> list[list[int]]:
+    """Deal a mini-batch's live rows to the ranks, the longest first, and fill up with its shortest dead rows."""
+    dealt = sorted((row for row in rows if live[row]), key=lambda row: -tokens[row])
+    fill = sorted((row for row in rows if not live[row]), key=lambda row: tokens[row])
+    dealt += fill[: ranks * size - len(dealt)]
+    cells: list[list[int]] = [[] for _ in range(ranks)]
+    load = [(0, rank) for rank in range(ranks)]
+    for row in dealt:
+        total, rank = heapq.heappop(load)
+        cells[rank].append(row)
+        if len(cells[rank]) < size:
+            heapq.heappush(load, (total + tokens[row], rank))
+    return cells
+
+
+def _share_kept(rows: list[int], cells: list[list[int]], trained_tokens: Sequence[int]) -> float:
+    kept = sum(trained_tokens[row] for cell in cells for row in cell)
+    return kept / max(1, sum(trained_tokens[row] for row in rows))

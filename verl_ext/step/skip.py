@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
+"""Leave rows that teach nothing out of the update (``live_rows`` says which, and why that is exact)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from recipe.care.config import CareConfig
+from recipe.care.errors import CareConfigError
+from verl_ext.step.live_rows import UpdatePlan, plan_update
+from verl_ext.step.rollouts import read_rows, write_rows
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from transfer_queue import KVBatchMeta
+    from verl.single_controller.ray import RayWorkerGroup
+
+LINEAR_LOSSES = ("vanilla", "dppo_tv", "dppo_kl", "gspo", "gpg", "cispo")
+"""verl's policy losses that are proportional to the advantage, row by row. Of the others ``clip_cov`` and ``kl_cov``
+choose tokens by all advantages together, ``sapo``, ``geo_mean`` and ``dro`` are not proportional."""
+ACTOR = "actor_rollout_ref.actor"
+STOCK_SETTING = "algorithm.skip_dead_rows"
+"""For verl's own estimators."""
+ROWS_SKIPPED = "care/rows_skipped/update"
+SKIP_METRICS = {ROWS_SKIPPED: "Share of rows left out of the update because no token of theirs has an advantage."}
+
+
+def skips_dead_rows(config: DictConfig, care: CareConfig | None) -> bool:
+    """Whether updates of this run leave dead rows out.
+
+    Args:
+        config: verl's.
+        care: ``algorithm.care``, or None for another estimator, which asks with ``algorithm.skip_dead_rows=true``.
+
+    Raises:
+        CareConfigError: It is insisted on where it would not be exact.
+    """
+    key = STOCK_SETTING if care is None else "algorithm.care.skip_dead_rows"
+    wish = config.algorithm.get("skip_dead_rows", False) if care is None else care.skip_dead_rows
+    if wish not in (True, False, "auto"):
+        raise CareConfigError(f"{key}={wish!r}: must be true, false or auto.")
+    if wish is False:
+        return False
+    reason = _why_not(config)
+    if reason is not None and wish is True:
+        raise CareConfigError(
+            f"{key}=True: {reason}. Change that, or set {key}=auto to skip rows only where it is exact."
+        )
+    return reason is None
+
+
+def _why_not(config: DictConfig) -> str | None:
+    """What would make an update without dead rows another update, or None."""
+    actor = config.actor_rollout_ref.actor
+    loss = actor.policy_loss.get("loss_mode", "vanilla")
+    distillation = config.get("distillation") or {}
+    mode = actor.loss_agg_mode
+    obstacles = {
+        f"{ACTOR}.use_kl_loss=True gives every row a gradient": actor.use_kl_loss,
+        f"{ACTOR}.entropy_coeff={actor.entropy_coeff} gives every row a gradient": actor.entropy_coeff != 0,
+        f"{ACTOR}.shuffle=True draws the mini-batches in the workers": actor.shuffle,
+        f"{ACTOR}.policy_loss.loss_mode={loss} is not proportional to the advantage": loss not in LINEAR_LOSSES,
+        f"{ACTOR}.loss_agg_mode={mode} divides by the width of a micro-batch unless {ACTOR}.loss_scale_factor is set": (
+            mode == "seq-mean-token-sum-norm" and actor.get("loss_scale_factor") is None
+        ),
+        f"{ACTOR}.strategy={actor.strategy} was not tested with it": actor.strategy not in ("fsdp", "fsdp2"),
+        "distillation.enabled=True gives every row a gradient": distillation.get("enabled", False),
+    }
+    return next((reason for reason, applies in obstacles.items() if applies), None)
+
+
+def update_live_rows(
+    batch: KVBatchMeta, config: DictConfig, workers: RayWorkerGroup, update: Callable[[KVBatchMeta], object]
+) -> dict[str, float]:
+    """Update the actor on the rows of a step that teach.
+
+    Args:
+        batch: All rows, as verl has balanced them over the ranks.
+        config: verl's.
+        workers: The actor's.
+        update: verl's own update, called with some of the rows.
+
+    Returns:
+        The metrics of ``SKIP_METRICS``.
+    """
+    actor = config.actor_rollout_ref.actor
+    advantages = read_rows(batch, "advantages")
+    plan = plan_update(
+        live=[bool(row_T.any()) for row_T in advantages],
+        tokens=[int(tag["seq_len"]) for tag in batch.tags],
+        trained_tokens=[int(row_T.sum()) for row_T in read_rows(batch, "loss_mask")],
+        # verl has asked the workers for this mapping when it balanced the batch.
+        ranks=max(workers._dispatch_info["actor"]) + 1,
+        mini_batch=actor.ppo_mini_batch_size * config.actor_rollout_ref.rollout.n,
+        micro=1 if actor.use_dynamic_bsz else actor.ppo_micro_batch_size_per_gpu,
+    )
+    part = batch.select_keys([batch.keys[row] for row in plan.rows])
+    rescale = actor.loss_agg_mode == "token-mean" and min(plan.kept_tokens) < 1
+    own = [advantages[row] for row in plan.rows]
+    if rescale:
+        scaled = [row_T * kept for row_T, kept in zip(own, plan.kept_tokens, strict=True)]
+        write_rows(batch, part.keys, [{"advantages": row_T} for row_T in scaled])
+    _with_plan(workers, plan, lambda: update(part))
+    if rescale:
+        # verl's metrics of the step read them after the update.
+        write_rows(batch, part.keys, [{"advantages": row_T} for row_T in own])
+    return {ROWS_SKIPPED: 1 - len(plan.rows) / len(batch)}
+
+
+def _with_plan(workers: RayWorkerGroup, plan: UpdatePlan, run: Callable[[], object]) -> None:
+    """Have the workers cut what they get into the plan's mini-batches.
+
+    verl sets the size of a mini-batch, of which there would be fewer now, inside the method that calls the workers;
+    they take the number of mini-batches as well. Can go when verl's trainer lets a caller say which.
+    """
+    stock = workers.update_actor
+
+    def update_actor(part: KVBatchMeta) -> object:
+        part.extra_info.pop("mini_batch_size")
+        part.extra_info["num_mini_batch"] = plan.mini_batches
+        return stock(part)
+
+    workers.update_actor = update_actor
+    try:
+        run()
+    finally:
+        workers.update_actor = stock
