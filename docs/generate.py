@@ -27,6 +27,7 @@ from recipe.care.repair.choose import RGR_METRICS
 from verl_ext.checks.memory_estimate import Settings
 from verl_ext.checks.memory_estimate import table as memory_table
 from verl_ext.step.compute import STEP_METRICS
+from verl_ext.step.skip import SKIP_METRICS
 
 DOCS = Path(__file__).parent
 _TAG = re.compile("(<[a-z]+>)")
@@ -142,6 +143,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "repairs": lambda: _reasons(REPAIRS),
     "listed": lambda: _reasons(LISTED),
     "step": lambda: _glossary(STEP_METRICS),
+    "skip": lambda: _glossary(SKIP_METRICS),
     "memory": lambda: memory_table(Settings()),
 }
 """What may stand between the marks."""
