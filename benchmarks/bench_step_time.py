@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""Step time and memory of GRPO, CARE without repairs and CARE, in alternating runs of the CPU demo.
+"""Step time and memory of GRPO and CARE, with and without their dead rows, in alternating runs of the CPU demo.
 
-    python benchmarks/bench_step_time.py --rounds 2 --steps 10
+    python benchmarks/bench_step_time.py --rounds 3 --steps 10
+    python benchmarks/bench_step_time.py --rollouts 16 --methods grpo "care without repairs" care
 
 Each round runs every method once, so a machine that slows down slows all of them. Prints the median step of each method
 (the first two steps of a run warm up), its ratio to GRPO's, the parts of a step, the share of generation that was spent
@@ -28,8 +29,14 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[1]
-METHODS = {"grpo": "grpo", "care without repairs": "care_no_rgr", "care": "care"}
-"""Name -> ``METHOD`` of the demo script."""
+METHODS: dict[str, tuple[str, ...]] = {
+    "grpo": ("grpo",),
+    "grpo, live rows only": ("grpo", "+algorithm.skip_dead_rows=true"),
+    "care without repairs": ("care_no_rgr",),
+    "care without repairs, all rows": ("care_no_rgr", "+algorithm.care.skip_dead_rows=false"),
+    "care": ("care",),
+}
+"""Name -> ``METHOD`` of the demo script, and further overrides. The first is what the others are compared with."""
 PARTS = ("gen", "old_log_prob", "adv", "update_actor")
 WARM_UP = 2
 MEMORY_EVERY_S = 3.0
@@ -44,24 +51,27 @@ class Measured:
     peak_gib: float
 
 
-def measure(method: str, steps: int, data: Path) -> Measured:
+def measure(method: str, steps: int, rollouts: int, data: Path) -> Measured:
     """Run the demo once.
 
     Args:
         method: A key of ``METHODS``.
         steps: Steps to measure, after the warm-up.
+        rollouts: Rollouts of a prompt.
         data: Where the demo's data and model are or go.
     """
     folder = Path(tempfile.mkdtemp(prefix="care_step_time_"))
     quiet = ["trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1"]
+    name, *overrides = METHODS[method]
+    overrides.append(f"actor_rollout_ref.rollout.n={rollouts}")
     variables = {
-        "METHOD": METHODS[method],
+        "METHOD": name,
         "STEPS": str(WARM_UP + steps),
         "RUN_DIR": str(folder),
         "DATA_DIR": str(data),
     }
     process = subprocess.Popen(
-        ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *quiet],
+        ["bash", str(ROOT / "examples" / "run_tiny_vlm_care_cpu.sh"), *quiet, *overrides],
         env={**os.environ, "SKIP_SETUP": "1", "VENV": sys.prefix, **variables},
         stdout=subprocess.DEVNULL,
     )
@@ -88,18 +98,19 @@ def _memory(process: psutil.Process) -> int:
 
 def report(results: Mapping[str, Sequence[Measured]]) -> str:
     """The table."""
-    lines = [f"{'':22}{'step':>8}{'/ grpo':>8}" + "".join(f"{part:>14}" for part in PARTS) + f"{'peak GiB':>10}"]
-    baseline = _median(results["grpo"], "timing_s/step")
+    first = next(iter(results))
+    lines = [f"{'':32}{'step':>8}{'ratio':>8}" + "".join(f"{part:>14}" for part in PARTS) + f"{'peak GiB':>10}"]
+    baseline = _median(results[first], "timing_s/step")
     for method, runs in results.items():
         step = _median(runs, "timing_s/step")
         parts = "".join(f"{_median(runs, f'timing_s/{part}'):13.2f}s" for part in PARTS)
         peak = max(run.peak_gib for run in runs)
-        lines.append(f"{method:22}{step:7.2f}s{step / baseline:8.3f}{parts}{peak:10.1f}")
+        lines.append(f"{method:32}{step:7.2f}s{step / baseline:8.3f}{parts}{peak:10.1f}")
         rounds = [_median([run], "timing_s/step") for run in runs]
-        lines.append(f"{'':22}by round: " + ", ".join(f"{seconds:.2f} s" for seconds in rounds))
-    repaired = results["care"]
-    waited = _total(repaired, WAIT) / _total(repaired, "timing_s/gen")
-    lines.append(f"generation spent waiting only for repairs: {waited:.1%}")
+        lines.append(f"{'':32}by round: " + ", ".join(f"{seconds:.2f} s" for seconds in rounds))
+    if repaired := results.get("care"):
+        waited = _total(repaired, WAIT) / _total(repaired, "timing_s/gen")
+        lines.append(f"generation spent waiting only for repairs: {waited:.1%}")
     return "\n".join(lines)
 
 
@@ -121,13 +132,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=2, help="runs of each method (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=10, help="measured steps of a run (default: %(default)s)")
     parser.add_argument("--data", type=Path, default=ROOT / "runs" / "tiny_data_qwen2_5_vl", help="the demo's data")
+    parser.add_argument("--rollouts", type=int, default=8, help="rollouts of a prompt, G (default: %(default)s)")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="(default: all)")
     options = parser.parse_args(argv)
-    results: dict[str, list[Measured]] = {method: [] for method in METHODS}
+    results: dict[str, list[Measured]] = {method: [] for method in options.methods}
     for number in range(options.rounds):
         for method, runs in results.items():
-            runs.append(measure(method, options.steps, options.data))
+            runs.append(measure(method, options.steps, options.rollouts, options.data))
             seconds = _median(runs[-1:], "timing_s/step")
-            print(f"round {number + 1} of {options.rounds}: {method:22}{seconds:6.2f} s a step", flush=True)
+            print(f"round {number + 1} of {options.rounds}: {method:32}{seconds:6.2f} s a step", flush=True)
     print(report(results))
 
 
