@@ -84,7 +84,7 @@ def make_batch(rows, processor, micro_rows=None, tokens=None, request=False, pac
             "loss_mask": jagged(fields["loss_mask"]),
             "responses": jagged(fields["responses"]),
             "care_pool_mask": jagged(fields["pool"]),
-            "position_ids": jagged(positions),
+            "position_ids": tu.nested_tensor_from_tensor_list(positions, ragged_idx=2),
             "multi_modal_inputs": images,
         },
         non_tensor_dict={key: value for key, value in settings.items() if value is not None},

@@ -32,6 +32,7 @@ class Case:
     agg: str = "token-mean"
     loss: str = "vanilla"
     dynamic: bool = True
+    lora_rank: int = 0
     epochs: int = 1
     updates: int = 1
     live: tuple[int, ...] = (0, 1, 2, 6, 13, 20)
@@ -45,6 +46,7 @@ CASES = {
     "seq-mean-token-sum-norm": Case(agg="seq-mean-token-sum-norm"),
     "five updates": Case(agg="seq-mean-token-mean", updates=5),
     "fixed micro-batches": Case(dynamic=False),
+    "adapters": Case(lora_rank=4),
     "two epochs": Case(epochs=2),
     "a mini-batch without a live row": Case(live=(6, 7, 8)),
     "one live row": Case(live=(3,)),
@@ -69,6 +71,10 @@ def make_worker(base, case):
                 use_remove_padding=False,
                 enable_gradient_checkpointing=False,
                 override_config={"attn_implementation": "eager"},
+                lora_rank=case.lora_rank,
+                lora_alpha=8,
+                target_modules="all-linear",
+                exclude_modules=".*visual.*",
             ),
             engine_config=FSDPEngineConfig(strategy="fsdp2", mixed_precision=precision, use_torch_compile=False),
             optimizer_config=FSDPOptimizerConfig(lr=1e-4, total_training_steps=20),
@@ -157,6 +163,7 @@ def compare(base, processor, rows, old, case, rank, ranks):
         part.append((rows[row], values))
     found = {}
     for name, sent in (("all", pairs), ("live", part)):
+        torch.manual_seed(0)  # fresh adapters are random
         worker = make_worker(base, case)
         gradients = record_gradients(worker)
         for _ in range(case.updates):

@@ -45,8 +45,9 @@ def measured(request, tmp_path_factory) -> dict[str, dict]:
         command = [sys.executable, "-W", "ignore", str(PROBE), str(folder / "base")]
         with (folder / f"{rank}.log").open("w") as log:
             processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-    for rank, process in enumerate(processes):
-        assert process.wait(timeout=540) == 0, (folder / f"{rank}.log").read_text()[-3000:]
+    statuses = [process.wait(timeout=540) for process in processes]
+    logs = [(folder / f"{rank}.log").read_text()[-3000:] for rank in range(request.param)]
+    assert not any(statuses), "\n\n".join(logs)
     return json.loads((folder / "0.log").read_text().splitlines()[-1])
 
 
