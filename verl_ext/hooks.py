@@ -69,7 +69,7 @@ def arm() -> None:
     if runs_without_accelerator():
         from verl_ext.cpu import prepare_process
 
-        prepare_process()
+        prepare_process(arm)
         # The CPU engines derive from the ones HOOKS installs, so these come second.
         tables.append(CPU_HOOKS)
     for table in tables:

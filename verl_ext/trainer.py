@@ -24,15 +24,14 @@ from verl_ext.repair.replace import (
     plan_pass,
     refresh_log_probs,
 )
-from verl_ext.step.compute import Repairs, compute_step, pool_mask
+from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.log import write_group_log
-from verl_ext.step.rollouts import read_responses, read_rollouts, write_response_field
+from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
 from verl_ext.step.skip import skips_dead_rows, update_live_rows
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from transfer_queue import KVBatchMeta
     from transformers import PreTrainedTokenizerBase
     from verl.single_controller.ray import RayWorkerGroup
     from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -48,13 +47,14 @@ class CareTrainerMixin:
     care: CareConfig | None
     train_dataset: RLHFDataset
     val_dataset: RLHFDataset
-    _repairs: Repairs | None
+    _step: Step | None
+    """From the log-prob pass to the advantages."""
     _skips_dead_rows: bool
 
     def __init__(self, config: DictConfig) -> None:
         self.care = validate_run(config) if chooses_care(config) else None
         self._skips_dead_rows = skips_dead_rows(config, self.care)
-        self._repairs = None
+        self._step = None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
@@ -64,31 +64,32 @@ class CareTrainerMixin:
         if self.care is not None:
             check_data_sources(self.config, {"train": self.train_dataset, "val": self.val_dataset})
 
-    def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+    def _compute_old_log_prob(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_old_log_prob  # type: ignore[misc]
         if self.care is None:
             return compute(batch, metrics=metrics)
+        step = Step.begin(read_rollouts(batch, self.care.positive_threshold), self.tokenizer, self.care)
         if needs_embeddings(self.care):
-            responses, response_mask = read_responses(batch)
-            mask_BT = pool_mask(responses.to_padded_tensor(0), response_mask.to_padded_tensor(0), self.tokenizer)
-            write_response_field(batch, POOL_MASK, mask_BT, like=responses)
+            write_response_field(batch, POOL_MASK, step.pool_mask(), step.rollouts.response_len)
             # The flag travels with this pass only: the reference pass and the update must not pool again.
             batch.extra_info[REQUEST] = True
         batch = compute(batch, metrics=metrics)
         batch.extra_info.pop(REQUEST, None)
-        if self.care.rgr.enable:
-            self._put_repairs_in_place(batch, self.care, metrics)
+        step = step.after_pass(read_log_probs(batch, step.rollouts))
+        self._step = self._with_repairs(batch, step, self.care, metrics) if self.care.rgr.enable else step
         return batch
 
-    def _put_repairs_in_place(self, batch: KVBatchMeta, care: CareConfig, metrics: dict[str, float]) -> None:
+    def _with_repairs(self, batch: Batch, step: Step, care: CareConfig, metrics: dict[str, float]) -> Step:
+        """Put repairs in their places, with a second pass for the rows that take one."""
         compute = super()._compute_old_log_prob  # type: ignore[misc]
-        repairs = StepRepairs(batch, self.tokenizer, care)
+        repairs = StepRepairs(batch, step, care)
         repairs.write(batch)
+        rollouts = step.rollouts
         log_probs: dict[int, RowLogProbs] = {}
         if repairs.replaced:
-            rollout = self.config.actor_rollout_ref.rollout
-            rows_of_a_micro_batch = rollout.log_prob_micro_batch_size_per_gpu
-            if rollout.log_prob_use_dynamic_bsz:
+            settings = self.config.actor_rollout_ref.rollout
+            rows_of_a_micro_batch = settings.log_prob_micro_batch_size_per_gpu
+            if settings.log_prob_use_dynamic_bsz:
                 rows_of_a_micro_batch = None
             # verl has asked the workers for this mapping when it balanced the batch.
             ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
@@ -97,23 +98,26 @@ class CareTrainerMixin:
             log_probs = refresh_log_probs(batch, repairs.replaced, plan, lambda part: compute(part, metrics={}))
             if care.rgr.target == "rewrite":
                 hide_from_rollout_correction(batch, log_probs)
-        self._repairs = repairs.result(batch, log_probs)
+            rollouts = read_rollouts(batch, care.positive_threshold)
         metrics.update(repairs.metrics(log_probs))
+        return step.after_repairs(rollouts, repairs.replaced, repairs.result(log_probs), self.tokenizer, care)
 
-    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+    def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]
         if self.care is None:
             return compute(batch, metrics=metrics)
-        rollouts = read_rollouts(batch, self.care.positive_threshold)
-        step = compute_step(rollouts, self.tokenizer, self.care, self._repairs)
-        metrics.update(step.metrics)
+        assert self._step is not None  # verl calls the log-prob pass first
+        step, self._step = self._step, None
+        step.check_order(batch.keys)
+        finished = finish_step(step, self.care)
+        metrics.update(finished.metrics)
         if self.config.trainer.get("rollout_data_dir"):
             folder = Path(self.config.trainer.rollout_data_dir)
-            write_group_log(folder, self.global_steps, rollouts, step.regions, step.result)
-        with token_advantages_for_verl(step.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
+            write_group_log(folder, self.global_steps, step.rollouts, finished.regions, finished.result)
+        with token_advantages_for_verl(finished.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
 
-    def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+    def _update_actor(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         update = super()._update_actor  # type: ignore[misc]
         if not self._skips_dead_rows:
             return update(batch, metrics=metrics)

@@ -80,6 +80,7 @@ def _step_metrics() -> dict[str, float]:
         group=["p", "p", "p"],
         response_ids=ids,
         response_mask=(ids != 0).long(),
+        response_len=(ids != 0).sum(dim=1),
         rewards=torch.tensor([1.0, 0.1, 0.1]),
         acc=torch.tensor([1.0, 0.0, 0.0]),
         left_out=[None, None, None],

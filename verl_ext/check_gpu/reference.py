@@ -23,7 +23,7 @@ import torch
 
 from recipe.care.method.credit import scale_for_loss_agg
 from verl_ext.engine.engine import EMBEDDINGS, POOL_MASK
-from verl_ext.step.compute import compute_step
+from verl_ext.step.compute import Step, compute_step, finish_step
 from verl_ext.step.rollouts import Rollouts
 
 ROUNDS = 5
@@ -33,8 +33,10 @@ Left = Mapping[str, Any]
 def advantages_again(left: Left, tokenizer: Any) -> dict[str, float]:
     """CARE's token advantages of a step from its rollouts, against those that verl trained with."""
     rollouts: Rollouts = left["rollouts"]
-    step = compute_step(rollouts, tokenizer, left["care"], left["repairs"])
-    ours = scale_for_loss_agg(step.token_advantages, rollouts.response_mask, left["loss_agg_mode"])
+    step = dataclasses.replace(Step.begin(rollouts, tokenizer, left["care"]), repairs=left["repairs"])
+    ours = scale_for_loss_agg(
+        finish_step(step, left["care"]).token_advantages, rollouts.response_mask, left["loss_agg_mode"]
+    )
     theirs = left["advantages"]
     width = min(ours.shape[1], theirs.shape[1])
     apart = (ours[:, :width] - theirs[:, :width]).abs().max()
@@ -106,6 +108,7 @@ def driver_seconds(left: Left, tokenizer: Any, groups: int) -> dict[str, float]:
         group=group,
         response_ids=rollouts.response_ids[rows],
         response_mask=rollouts.response_mask[rows],
+        response_len=rollouts.response_len[rows],
         rewards=rollouts.rewards[rows],
         acc=rollouts.acc[rows],
         left_out=[rollouts.left_out[row] for row in rows],

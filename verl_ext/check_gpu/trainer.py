@@ -14,18 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 import torch
-import transfer_queue as tq
 
 from recipe.care.config import CareConfig
 from verl_ext.check_gpu.settings import METHOD, METHODS, OUT, method_of
 from verl_ext.engine.engine import EMBEDDINGS, POOL_MASK
-from verl_ext.step.compute import compute_step
+from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.log import write_group_log
-from verl_ext.step.rollouts import read_rollouts
+from verl_ext.step.rollouts import Batch, read_objects, read_rows
 
 if TYPE_CHECKING:
-    from transfer_queue import KVBatchMeta
-
     from verl_ext.check_gpu.worker import SwitchedManager
 
 KEPT_ROWS = 8
@@ -41,7 +38,7 @@ class AlternatingMixin:
     global_steps: int
     agent_loop_manager: SwitchedManager
     tokenizer: Any
-    _repairs: Any
+    _step: Step | None
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)  # type: ignore[call-arg]
@@ -56,55 +53,49 @@ class AlternatingMixin:
         method = method_of(self.global_steps)
         self.care = {"grpo": None, "care": self._chosen, "care_no_rgr": self._without_repairs()}[method]
         self.config.algorithm.adv_estimator = "grpo" if method == "grpo" else "care"
-        self._repairs = None
         ray.get([worker.repair.remote(method == "care") for worker in self.agent_loop_manager.agent_loop_workers])
 
     def _without_repairs(self) -> CareConfig:
         return dataclasses.replace(self._chosen, rgr=dataclasses.replace(self._chosen.rgr, enable=False))
 
-    def _compute_old_log_prob(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+    def _compute_old_log_prob(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_old_log_prob  # type: ignore[misc]
         if self.global_steps != 1:
             return compute(batch, metrics=metrics)
         # GRPO's step all the same; but what CARE would choose here can be compared with what it chooses elsewhere.
         self.care = self._without_repairs()
         batch = compute(batch, metrics=metrics)
-        rollouts = read_rollouts(batch, self.care.positive_threshold)
-        step = compute_step(rollouts, self.tokenizer, self.care)
-        write_group_log(self._folder, self.global_steps, rollouts, step.regions, step.result)
+        assert self._step is not None
+        finished = finish_step(self._step, self.care)
+        write_group_log(self._folder, self.global_steps, self._step.rollouts, finished.regions, finished.result)
         self.care = None
         return batch
 
-    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, float]) -> KVBatchMeta:
+    def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
+        step = self._step
         batch = super()._compute_advantage(batch, metrics=metrics)  # type: ignore[misc]
         metrics[METHOD] = METHODS.index(method_of(self.global_steps))
         if self.global_steps <= 2:
-            self._leave(batch)
+            assert step is not None
+            self._leave(batch, step)
         return batch
 
-    def _leave(self, batch: KVBatchMeta) -> None:
+    def _leave(self, batch: Batch, step: Step) -> None:
         """Write the rollouts of this step with CARE's part in them, and some rows as the model sees them."""
-        assert self._chosen is not None
-        rollouts = read_rollouts(batch, self._chosen.positive_threshold)
-        repaired_B = torch.zeros(len(batch), dtype=torch.bool) if self._repairs is None else self._repairs.repaired
+        repaired_B = torch.zeros(len(batch), dtype=torch.bool) if step.repairs is None else step.repairs.repaired
         real = [row for row, tag in enumerate(batch.tags) if not tag.get("is_padding", False)]
         rows = sorted(real, key=lambda row: (not repaired_B[row], row))[:KEPT_ROWS]
         part = batch.select_keys([batch.keys[row] for row in rows])
-        data = tq.kv_batch_get(
-            keys=part.keys, partition_id=part.partition_id, select_fields=[*FIELDS, EMBEDDINGS, "multi_modal_inputs"]
-        )
-        columns = {name: list(data[name].unbind()) for name in (*FIELDS, EMBEDDINGS)}
-        columns["multi_modal_inputs"] = [getattr(one, "data", one) for one in data["multi_modal_inputs"]]
-        advantages = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["advantages"])[
-            "advantages"
-        ]
+        columns = {name: read_rows(part, name) for name in (*FIELDS, EMBEDDINGS)}
+        columns["multi_modal_inputs"] = read_objects(part, "multi_modal_inputs")
+        advantages = torch.nn.utils.rnn.pad_sequence(read_rows(batch, "advantages"), batch_first=True)
         left = {
             "method": method_of(self.global_steps),
             "care": self._chosen,
             "loss_agg_mode": self.config.actor_rollout_ref.actor.loss_agg_mode,
-            "rollouts": rollouts,
-            "repairs": self._repairs,
-            "advantages": advantages.to_padded_tensor(0.0),
+            "rollouts": step.rollouts,
+            "repairs": step.repairs,
+            "advantages": advantages,
             "repaired": repaired_B[rows],
             "rows": columns,
         }

@@ -19,8 +19,8 @@ class SwitchedWorker(CareAgentLoopWorker):
 
     async def repair(self, wanted: bool) -> None:
         """Start or stop repairing, from the next group on."""
-        self._all_repairs = getattr(self, "_all_repairs", self._picker)
-        self._picker = self._all_repairs if wanted else None
+        self._all_repairs = getattr(self, "_all_repairs", self.picker)
+        self.picker = self._all_repairs if wanted else None
 
 
 class SwitchedManager(CareAgentLoopManager):

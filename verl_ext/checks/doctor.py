@@ -83,7 +83,7 @@ def _versions(report: Report) -> None:
 
 def compare_with_lock(report: Report) -> None:
     """Add what differs from the lock: a warning where that is known to matter, a line elsewhere."""
-    comparison = lock.compare(lock.installed())
+    comparison = lock.compare_here()
     if comparison is None:
         report.lines.append(lock.NO_LOCK)
         return

@@ -14,12 +14,25 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from recipe.care.config import CareConfig
-from verl_ext.checks.invalid import INVALID, reason
+from recipe.care.errors import CareError
 from verl_ext.checks.rollout import check_context, check_lengths, check_load_format, check_weight_transfer
 from verl_ext.checks.validation import dynamic_sampling
+
+INVALID = (
+    CareError,
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    AssertionError,
+    NotImplementedError,
+)
+"""What Hydra, verl and CARE raise over a configuration that cannot work."""
 
 
 def compose(overrides: Sequence[str], *, trainer: str = "ppo_trainer", resolve: bool = True) -> DictConfig:
@@ -141,6 +154,21 @@ def summary(config: DictConfig) -> str:
     return "\n".join(lines)
 
 
+def in_a_line(error: Exception) -> str:
+    """What one of ``INVALID`` says, and what it means where Hydra and Python leave that open."""
+    text = " ".join(str(error).split())
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: {text} Write key=value, for options of Hydra's own command line can not be checked; a "
+            """value that holds one of = , ( ) { } [ ] needs quotes that reach Hydra: 'key="a=b"'."""
+        )
+    if isinstance(error, ConfigCompositionException):
+        return f"{text} (if the key is spelt right: verl does not list it)"
+    if isinstance(error, TypeError):
+        return f"a setting is of the wrong type ({text})"
+    return text
+
+
 def dry_run(
     arguments: Sequence[str] | None,
     parser: argparse.ArgumentParser,
@@ -163,7 +191,7 @@ def dry_run(
         config = compose(overrides, trainer=trainer)
         check(config)
     except INVALID as error:
-        print(f"invalid: {reason(error, lambda: compose([], trainer=trainer, resolve=False))}", file=sys.stderr)
+        print(f"invalid: {in_a_line(error)}", file=sys.stderr)
         return 2
     print(describe(config))
     if options.show:

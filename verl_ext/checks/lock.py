@@ -9,12 +9,12 @@ scripts install them. The exit status is non-zero when the environment is not wh
 from __future__ import annotations
 
 import argparse
-import importlib.metadata as metadata
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from verl_ext.checks.versions import all_installed
 
 LOCKS = Path(__file__).parents[1] / "locks"
 NO_LOCK = "no lock is for this Python and engine; they are for vLLM (a CPU or GPU build) on Python 3.10 to 3.12"
@@ -73,24 +73,23 @@ class Comparison:
         return lines + [f"{name} {found}   (not in the lock)" for name, found in self.unlocked.items()]
 
 
-def canonical(name: str) -> str:
-    """The name as locks have it: a package index takes ``Levenshtein`` and ``levenshtein`` for one."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def read(path: Path) -> dict[str, str]:
     """The versions of a lock by name."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     return dict(line.split("==") for line in lines)
 
 
-def installed() -> dict[str, str]:
-    """The versions in this environment by name, without the build they are (``+cpu``)."""
-    return {canonical(one.metadata["Name"]): one.version.partition("+")[0] for one in metadata.distributions()}
-
-
 def compare(found: Mapping[str, str], python: tuple[int, int] = sys.version_info[:2]) -> Comparison | None:
-    """Compare versions with the lock they should have; None when no lock is for this Python or engine."""
+    """Compare versions with the lock they should have, whatever build they are (``+cpu``).
+
+    Args:
+        found: The versions by canonical name.
+        python: Of the environment.
+
+    Returns:
+        What differs; None when no lock is for this Python or engine.
+    """
+    found = {name: version.partition("+")[0] for name, version in found.items()}
     path = _lock_for(found, f"{python[0]}.{python[1]}")
     if path is None:
         return None
@@ -100,6 +99,11 @@ def compare(found: Mapping[str, str], python: tuple[int, int] = sys.version_info
     unlocked = {name: found[name] for name in sorted(found.keys() - locked.keys() - set(NEVER_LOCKED))}
     absent = tuple(sorted(locked.keys() - found.keys()))
     return Comparison(path.stem, len(both) - len(moved), moved, unlocked, absent)
+
+
+def compare_here() -> Comparison | None:
+    """Compare this environment with its lock."""
+    return compare(all_installed())
 
 
 def _lock_for(found: Mapping[str, str], python: str) -> Path | None:
@@ -118,7 +122,7 @@ def _lock_for(found: Mapping[str, str], python: str) -> Path | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit status."""
     argparse.ArgumentParser(prog="care lock", description=__doc__).parse_args(arguments)
-    comparison = compare(installed())
+    comparison = compare_here()
     if comparison is None:
         print(NO_LOCK)
         return 1

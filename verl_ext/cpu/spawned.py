@@ -10,26 +10,28 @@ that arms the hooks when it is unpickled comes early enough. This can go with ``
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from multiprocessing import spawn
 from typing import cast
 
 
-class _ArmHooks:
-    """Unpickles to the result of ``hooks.arm()``, that is, arms the hooks in the child."""
+class _Armed:
+    """Unpickles to the result of ``arm()``, that is, arms the hooks in the child."""
+
+    def __init__(self, arm: Callable[[], None]) -> None:
+        self._arm = arm
 
     def __reduce__(self) -> tuple[object, tuple[()]]:
-        from verl_ext import hooks
-
-        return hooks.arm, ()
+        return self._arm, ()
 
 
 @functools.cache
-def prepare_spawned_processes() -> None:
-    """Add the object to the preparation data of every process spawned from here."""
+def prepare_spawned_processes(arm: Callable[[], None]) -> None:
+    """Add the object to the preparation data of every process spawned from here; ``arm`` is a module's function."""
     original = spawn.get_preparation_data
 
     @functools.wraps(original)
     def get_preparation_data(name: str) -> dict[str, object]:
-        return {"care_hooks": _ArmHooks(), **cast(dict[str, object], original(name))}
+        return {"care_hooks": _Armed(arm), **cast(dict[str, object], original(name))}
 
     spawn.get_preparation_data = get_preparation_data

@@ -83,15 +83,6 @@ class Group:
         return self._settled == self.size
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A failure picked for repair; without a plan where there is no room for one."""
-
-    sibling: Sibling
-    rank: int
-    plan: RepairPlan | None
-
-
 @dataclass(frozen=True, eq=False)
 class Picker:
     """Picks the failures to repair in each group."""
@@ -107,7 +98,7 @@ class Picker:
         token_bytes(tokenizer)
         return cls(care, tokenizer, RepairText.encode(care.rgr.template, tokenizer), limits)
 
-    def candidates(self, siblings: list[Sibling]) -> list[Candidate]:
+    def candidates(self, siblings: list[Sibling]) -> list[tuple[Sibling, RepairPlan | None]]:
         """The failures of a group to repair: the likest to the anchor, up to ``rgr.candidates`` that have room.
 
         Args:
@@ -115,7 +106,8 @@ class Picker:
                 where ``rgr.fill_to`` has nothing to fill.
 
         Returns:
-            Up to ``rgr.candidates`` with a plan; failures passed over for want of room are among them, without one.
+            Up to ``rgr.candidates`` with a plan, in the order of their rank; failures passed over for want of room are
+            among them, without one.
         """
         positives: list[Sibling] = []
         failures: list[Sibling] = []
@@ -127,12 +119,12 @@ class Picker:
         order, wanted = failures_to_repair(
             [one.sampled for one in positives], [one.sampled for one in failures], self.tokenizer, self.care
         )
-        picked: list[Candidate] = []
-        for rank, position in enumerate(order):
+        picked: list[tuple[Sibling, RepairPlan | None]] = []
+        for position in order:
             if wanted == 0:
                 break
             plan = plan_repair(failures[position].sampled, self.text, self.tokenizer, self.care.rgr, self.limits)
-            picked.append(Candidate(failures[position], rank, plan))
+            picked.append((failures[position], plan))
             wanted -= plan is not None
         return picked
 

@@ -19,7 +19,7 @@ from recipe.care.repair.choose import Outcome, RepairReport
 from recipe.care.repair.plan import RepairedRow
 
 REPAIR = "care_repair"
-"""Entry with the packed ``CandidateRepair`` of a failure that was picked for repair."""
+"""Entry with the packed ``Repair`` of a failure that was picked for repair."""
 SCORED = "care_scored"
 """Entry with what the reward function returned for a failure whose ``reward_extra_info`` shows its repair's instead."""
 DECODED_AT = "care_decoded_at"
@@ -27,7 +27,7 @@ DECODED_AT = "care_decoded_at"
 
 
 def with_repairs(
-    extras: Sequence[Mapping[str, object]], repairs: Sequence[CandidateRepair], *, shown: int
+    extras: Sequence[Mapping[str, object]], repairs: Sequence[Repair], *, shown: int
 ) -> list[dict[str, object]]:
     """The ``extra_fields`` of a group's picked failures with their repairs.
 
@@ -88,7 +88,7 @@ class ReplacementRow:
 
 
 @dataclass(frozen=True, eq=False)
-class CandidateRepair:
+class Repair:
     """How the repair of one failure went, with the row if there is a verdict on it."""
 
     report: RepairReport
@@ -103,6 +103,6 @@ class CandidateRepair:
         return pickle.dumps(self)
 
     @classmethod
-    def unpacked(cls, content: object) -> CandidateRepair:
+    def unpacked(cls, content: object) -> Repair:
         """The repair that ``packed`` made ``content`` of."""
-        return cast(CandidateRepair, pickle.loads(cast(bytes, content)))
+        return cast(Repair, pickle.loads(cast(bytes, content)))

@@ -18,16 +18,13 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareDataError
 from recipe.care.method.off_policy import importance_weights
 from recipe.care.repair.choose import Outcome, choose_representatives, rgr_metrics
-from recipe.care.text.regions import find_regions
-from recipe.care.text.token_bytes import TokenizerLike
 from verl_ext.engine.engine import POOL_MASK
-from verl_ext.repair.record import DECODED_AT, REPAIR, CandidateRepair, ReplacementRow, without_repair
-from verl_ext.step.compute import Repairs, Selectable, select
-from verl_ext.step.rollouts import Tag, read_extra_fields, read_rollouts, read_rows, write_rows
+from verl_ext.repair.record import DECODED_AT, REPAIR, Repair, ReplacementRow, without_repair
+from verl_ext.step.compute import Repairs, Selectable, Step, select
+from verl_ext.step.rollouts import Batch, Tag, read_extra_fields, read_rows, write_rows
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from transfer_queue import KVBatchMeta
 
 logger = logging.getLogger(__name__)
 
@@ -84,22 +81,19 @@ def plan_pass(rows: Sequence[int], tags: Sequence[Tag], ranks: int, largest_micr
 
 
 class StepRepairs:
-    """The repairs of the rows of one step."""
+    """The repairs of the rows of one step, after its log-prob pass."""
 
-    def __init__(self, batch: KVBatchMeta, tokenizer: TokenizerLike, care: CareConfig) -> None:
+    def __init__(self, batch: Batch, step: Step, care: CareConfig) -> None:
         self.care = care
-        self.rollouts = read_rollouts(batch, care.positive_threshold)
+        self.rollouts = step.rollouts
         self.extra_fields = read_extra_fields(batch)
         # A padding row is a copy of a real one, its repair included.
         self.candidates = [
-            CandidateRepair.unpacked(extra[REPAIR]) if REPAIR in extra and not tag.get("is_padding", False) else None
+            Repair.unpacked(extra[REPAIR]) if REPAIR in extra and not tag.get("is_padding", False) else None
             for tag, extra in zip(batch.tags, self.extra_fields, strict=True)
         ]
         self.reports = [None if one is None else one.report for one in self.candidates]
-        regions = find_regions(
-            self.rollouts.response_ids, self.rollouts.response_mask, tokenizer, care.regions.include_tags
-        )
-        self.originals = Selectable.of(self.rollouts, regions, care)
+        self.originals = Selectable.of(step, care)
         result = select(self.rollouts, self.originals, care)
         self.chosen = choose_representatives(
             result=result,
@@ -118,7 +112,7 @@ class StepRepairs:
         report = self.reports[row]
         return report is not None and (report.outcome is Outcome.PASSED or self.care.rgr.on_fail == "reflected")
 
-    def write(self, batch: KVBatchMeta) -> None:
+    def write(self, batch: Batch) -> None:
         """Replace the texts of the chosen rows, and take the repairs out of every row that carries some."""
         replaced = set(self.replaced)
         tidy = [row for row, extra in enumerate(self.extra_fields) if REPAIR in extra and row not in replaced]
@@ -175,14 +169,14 @@ class StepRepairs:
                 changed[name] = pick(cast(int, tags[name]), version)
         return changed
 
-    def result(self, batch: KVBatchMeta, log_probs: Mapping[int, RowLogProbs]) -> Repairs:
+    def result(self, log_probs: Mapping[int, RowLogProbs]) -> Repairs:
         """What the advantages need to know; ``log_probs`` are those of the replaced rows."""
-        repaired_B = torch.zeros(len(batch), dtype=torch.bool)
+        repaired_B = torch.zeros(len(self.rollouts.keys), dtype=torch.bool)
         repaired_B[self.chosen.rows] = True
         importance = {}
         if self.care.rgr.importance == "truncated":
             importance = {row: importance_weights(one.old_N, one.sampled_N) for row, one in log_probs.items()}
-        return Repairs(list(batch.keys), repaired_B, self.originals, self.rollouts.acc, importance)
+        return Repairs(repaired_B, self.originals, self.rollouts.acc, importance)
 
     def metrics(self, log_probs: Mapping[int, RowLogProbs]) -> dict[str, float]:
         """The metrics under ``care/rgr/``; ``log_probs`` are those of the replaced rows."""
@@ -204,7 +198,7 @@ class RowLogProbs(NamedTuple):
 
 
 def refresh_log_probs(
-    batch: KVBatchMeta, rows: Sequence[int], plan: PassPlan, compute: Callable[[KVBatchMeta], KVBatchMeta]
+    batch: Batch, rows: Sequence[int], plan: PassPlan, compute: Callable[[Batch], Batch]
 ) -> dict[int, RowLogProbs]:
     """Recompute the old log-probabilities of ``rows`` and of no other.
 
@@ -230,7 +224,7 @@ def refresh_log_probs(
     return {row: RowLogProbs(*of_row) for row, *of_row in columns}
 
 
-def hide_from_rollout_correction(batch: KVBatchMeta, log_probs: Mapping[int, RowLogProbs]) -> None:
+def hide_from_rollout_correction(batch: Batch, log_probs: Mapping[int, RowLogProbs]) -> None:
     """Take rewritten rows out of verl's rollout correction, for which they look like a rollout that has gone astray.
 
     Their sampled log-probabilities belong to another prompt. Importance weights would undo the repairs that are most

@@ -30,10 +30,10 @@ from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from recipe.care.config import CareConfig
 from recipe.care.repair.choose import Outcome, RepairReport
-from recipe.care.repair.plan import LengthLimits
+from recipe.care.repair.plan import LengthLimits, RepairPlan
 from verl_ext.checks.validation import dynamic_sampling
-from verl_ext.repair.group import Candidate, Group, Picker, Sibling, verdict_of
-from verl_ext.repair.record import DECODED_AT, CandidateRepair, ReplacementRow, with_repairs
+from verl_ext.repair.group import Group, Picker, Sibling, verdict_of
+from verl_ext.repair.record import DECODED_AT, Repair, ReplacementRow, with_repairs
 from verl_ext.repair.requests import FIRST, RequestRecorder, request_id_of_task
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ class RepairingMixin:
 
     config: Any
     llm_client: Any
-    _picker: Picker | None
+    picker: Picker | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._picker = None
+        self.picker = None
         if self.reward_loop_worker_handles is None:  # type: ignore[attr-defined]
             logger.warning(
                 "algorithm.care.rgr.enable=true: the reward model shares the policy's devices and scores only after "
@@ -67,7 +67,7 @@ class RepairingMixin:
             return
         self.llm_client = RequestRecorder(self.llm_client)
         care = CareConfig.of_run(self.config.algorithm.get("care"))
-        self._picker = Picker.build(care, self.tokenizer, self._length_limits())  # type: ignore[attr-defined]
+        self.picker = Picker.build(care, self.tokenizer, self._length_limits())  # type: ignore[attr-defined]
 
     def _length_limits(self) -> LengthLimits:
         from verl.workers.rollout.utils import get_max_position_embeddings
@@ -80,7 +80,7 @@ class RepairingMixin:
         self, prompt: dict[str, Any], sampling_params: dict[str, Any], trajectory: dict[str, Any], trace: bool = False
     ) -> None:
         run = super()._run_prompt  # type: ignore[misc]
-        if trajectory["validate"] or self._picker is None:
+        if trajectory["validate"] or self.picker is None:
             return await run(prompt, sampling_params, trajectory=trajectory, trace=trace)
         size = prompt.get("__rollout_n__", self.config.actor_rollout_ref.rollout.n)
         token = _group.set(Group(size, sampling_params))
@@ -121,50 +121,57 @@ class RepairingMixin:
 
     async def _repair_group(self, group: Group) -> None:
         rollouts_done = time.time()
-        picker = cast(Picker, self._picker)
+        picker = cast(Picker, self.picker)
         candidates = picker.candidates(group.siblings)
         if not candidates:
             return
-        tasks = (self._repair(candidate, group.sampling_params, rollouts_done) for candidate in candidates)
+        tasks = (
+            self._repair(failure, plan, rank, group.sampling_params, rollouts_done)
+            for rank, (failure, plan) in enumerate(candidates)
+        )
         repairs = await asyncio.gather(*tasks)
         used = 1 if picker.care.rgr.fill_to is None else len(candidates)
         extras = with_repairs(
-            [candidate.sibling.output.extra_fields for candidate in candidates],
+            [failure.output.extra_fields for failure, _ in candidates],
             repairs,
             shown=0 if dynamic_sampling(self.config) is None else used,
         )
         await tq.async_kv_batch_put(
-            keys=[candidate.sibling.key for candidate in candidates],
+            keys=[failure.key for failure, _ in candidates],
             fields=list_of_dict_to_tensordict([{"extra_fields": extra} for extra in extras]),
             partition_id="train",
         )
 
     async def _repair(
-        self, candidate: Candidate, sampling_params: Mapping[str, object], rollouts_done: float
-    ) -> CandidateRepair:
+        self,
+        failure: Sibling,
+        plan: RepairPlan | None,
+        rank: int,
+        sampling_params: Mapping[str, object],
+        rollouts_done: float,
+    ) -> Repair:
         started, tokens, row = time.time(), 0, None
-        if candidate.plan is None:
+        if plan is None:
             outcome = Outcome.OVER_BUDGET
         else:
             try:
-                work = self._decode_and_score(candidate, sampling_params)
+                work = self._decode_and_score(failure, plan, sampling_params)
                 outcome, tokens, row = await asyncio.wait_for(work, self.llm_client.repair_limit_s)
             except Exception as error:
-                logger.warning("CARE: the repair of %s failed: %r", candidate.sibling.key, error, exc_info=True)
+                logger.warning("CARE: the repair of %s failed: %r", failure.key, error, exc_info=True)
                 outcome = Outcome.FAILED_REQUEST
         done = time.time()
-        return CandidateRepair(RepairReport(outcome, candidate.rank, tokens, done - started, rollouts_done, done), row)
+        return Repair(RepairReport(outcome, rank, tokens, done - started, rollouts_done, done), row)
 
     async def _decode_and_score(
-        self, candidate: Candidate, sampling_params: Mapping[str, object]
+        self, failure: Sibling, plan: RepairPlan, sampling_params: Mapping[str, object]
     ) -> tuple[Outcome, int, ReplacementRow | None]:
-        picker, plan, sibling = cast(Picker, self._picker), candidate.plan, candidate.sibling
-        assert plan is not None
-        failed, media = sibling.output, sibling.output.multi_modal_data or {}
+        picker, failed = cast(Picker, self.picker), failure.output
+        media = failed.multi_modal_data or {}
         rgr = picker.care.rgr
         overrides = {"temperature": rgr.temperature, "top_p": rgr.top_p, "max_tokens": plan.max_tokens}
         answer: TokenOutput = await self.llm_client.generate(
-            request_id=sibling.request_id,
+            request_id=failure.request_id,
             prompt_ids=plan.request_ids,
             sampling_params={**sampling_params, **{k: v for k, v in overrides.items() if v is not None}},
             image_data=media.get("images"),
@@ -188,7 +195,7 @@ class RepairingMixin:
             metrics=AgentLoopMetrics(),
             extra_fields={"turn_scores": [], "tool_rewards": []},
         )
-        await self._compute_score([repaired], kwargs=sibling.row_kwargs)  # type: ignore[attr-defined]
+        await self._compute_score([repaired], kwargs=failure.row_kwargs)  # type: ignore[attr-defined]
         reward = repaired.reward_score
         if reward is None or math.isnan(reward):
             return Outcome.DISCARDED, len(answer.token_ids), None

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""One CARE step on plain tensors: rollouts -> regions -> selection -> advantages -> tokens, with its metrics."""
+"""One CARE step on plain tensors: rollouts -> regions -> selection -> advantages -> tokens, with its metrics.
+
+A ``Step`` goes through the trainer: it begins before the log-prob pass, learns what the pass has found, then of the
+repairs, and ends in the advantages. Regions are found when it begins, and anew only in rows that hold a repair's text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -19,7 +23,7 @@ from recipe.care.method.credit import token_advantages
 from recipe.care.method.lexical import lexical_embeddings
 from recipe.care.method.metrics import group_metrics, region_masses
 from recipe.care.method.off_policy import weigh_failed_repairs
-from recipe.care.text.regions import Regions, find_regions
+from recipe.care.text.regions import RegionBounds, Regions, locate_regions
 from recipe.care.text.token_bytes import TokenizerLike
 from verl_ext.step.rollouts import Rollouts
 from verl_ext.step.verdicts import LEFT_OUT_NOTES, LeftOut
@@ -45,10 +49,73 @@ class CareStep:
     result: CareResult
 
 
-def pool_mask(response_ids: torch.Tensor, response_mask: torch.Tensor, tokenizer: TokenizerLike) -> torch.Tensor:
-    """(B, T) int64 mask of the tokens an embedding averages: the rationale's own, or all where there is none."""
-    regions = find_regions(response_ids, response_mask, tokenizer, include_tags=False)
-    return _or_whole_response(regions.think_mask, response_mask).to(torch.int64)
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What is known of the rows of a step, in the order of the batch.
+
+    Attributes:
+        rollouts: The rows: as sampled, and in the end with repairs in their places.
+        bounds: Where their regions lie.
+        regions: The same as masks, with or without tags as ``algorithm.care.regions.include_tags`` says.
+        regions_s: Seconds spent on finding them so far.
+        repairs: What RGR did to the rows; None before that, and where it is off.
+    """
+
+    rollouts: Rollouts
+    bounds: RegionBounds
+    regions: Regions
+    regions_s: float
+    repairs: Repairs | None = None
+
+    @classmethod
+    def begin(cls, rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig) -> Step:
+        """Find the regions of ``rollouts``; the tokenizer is the policy's and says which bytes a token stands for."""
+        began = time.perf_counter()
+        bounds = locate_regions(rollouts.response_ids, rollouts.response_mask, tokenizer)
+        regions = bounds.regions(care.regions.include_tags)
+        return cls(rollouts, bounds, regions, time.perf_counter() - began)
+
+    def pool_mask(self) -> torch.Tensor:
+        """(B, T) int64 mask of the tokens an embedding averages: the rationale's own, or all where there is none."""
+        inner_BT = self.bounds.regions(include_tags=False).think_mask
+        return _or_whole_response(inner_BT, self.rollouts.response_mask).to(torch.int64)
+
+    def after_pass(self, rollouts: Rollouts) -> Step:
+        """This step with what the log-prob pass found; ``rollouts`` have the texts that these have."""
+        return replace(self, rollouts=rollouts)
+
+    def after_repairs(
+        self, rollouts: Rollouts, replaced: Sequence[int], repairs: Repairs, tokenizer: TokenizerLike, care: CareConfig
+    ) -> Step:
+        """This step after RGR.
+
+        Args:
+            rollouts: The rows as they are now.
+            replaced: Those that have another text than before.
+            repairs: What was done to them.
+            tokenizer: The policy's tokenizer.
+            care: ``algorithm.care``.
+        """
+        if not replaced:
+            return replace(self, rollouts=rollouts, repairs=repairs)
+        began = time.perf_counter()
+        rows = list(replaced)
+        found = locate_regions(rollouts.response_ids[rows], rollouts.response_mask[rows], tokenizer)
+        bounds = self.bounds.with_rows(rows, found)
+        regions = bounds.regions(care.regions.include_tags)
+        return Step(rollouts, bounds, regions, self.regions_s + time.perf_counter() - began, repairs)
+
+    def check_order(self, keys: Sequence[str]) -> None:
+        """Refuse to go on with another batch than this step is of.
+
+        Raises:
+            CareDataError: ``keys`` are other rows, or the same in another order.
+        """
+        if list(keys) != list(self.rollouts.keys):
+            raise CareDataError(
+                "the rows were reordered between the log-prob pass and the advantages, which belong to their places "
+                "(algorithm.adv_estimator=care)."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +138,9 @@ class Selectable:
     seq_logp: torch.Tensor | None
 
     @classmethod
-    def of(cls, rollouts: Rollouts, regions: Regions, care: CareConfig) -> Selectable:
-        """Those of ``rollouts`` themselves."""
+    def of(cls, step: Step, care: CareConfig) -> Selectable:
+        """Those of the step's rows as they are."""
+        rollouts, regions = step.rollouts, step.regions
         embeddings_BH = _embeddings(rollouts, regions, care)
         return cls(regions.think_len, regions.answer_len, embeddings_BH, _sequence_logp(rollouts, care))
 
@@ -96,7 +164,6 @@ class Repairs:
     """What RGR did to the rows of a step.
 
     Attributes:
-        keys: The rows, in the order of the batch.
         repaired: (B,) True for failures whose slot holds a repair, be it that the original text stays there.
         originals: What selection saw before any text was replaced.
         sampled_acc: (B,) verdicts of the original texts.
@@ -104,7 +171,6 @@ class Repairs:
             ``rgr.importance=none``.
     """
 
-    keys: Sequence[str]
     repaired: torch.Tensor
     originals: Selectable
     sampled_acc: torch.Tensor
@@ -126,7 +192,11 @@ class Repairs:
 def select(
     rollouts: Rollouts, seen: Selectable, care: CareConfig, repaired_B: torch.Tensor | None = None
 ) -> CareResult:
-    """Select and weigh the rows of a step, looking at ``seen``. Ties go to the earlier session."""
+    """Select and weigh the rows of a step, looking at ``seen``. Ties go to the earlier session.
+
+    ``care_advantages`` gives a tie to the earlier row, and verl's balancing has put rows where it suits the ranks. So
+    the rows are handed over by session, and what comes back is put in the order of the batch again.
+    """
     order_B = rollouts.session_order
     result = care_advantages(
         acc=rollouts.acc[order_B],
@@ -156,37 +226,29 @@ def _in_batch_order(result: CareResult, order_B: torch.Tensor) -> CareResult:
     )
 
 
-def compute_step(
-    rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig, repairs: Repairs | None = None
-) -> CareStep:
-    """Run CARE on one step's rollouts.
+def compute_step(rollouts: Rollouts, tokenizer: TokenizerLike, care: CareConfig) -> CareStep:
+    """Run CARE on rollouts that nobody repairs, from regions to advantages."""
+    return finish_step(Step.begin(rollouts, tokenizer, care), care)
+
+
+def finish_step(step: Step, care: CareConfig) -> CareStep:
+    """Select and weigh the rows of a step, and spread their advantages over tokens.
 
     Args:
-        rollouts: The step's rows in key order.
-        tokenizer: The policy's tokenizer, which says which bytes a token stands for.
+        step: After the log-prob pass, and after the repairs if there are any.
         care: ``algorithm.care``.
-        repairs: What RGR did to these rows; None when it is off.
-
-    Raises:
-        CareDataError: ``repairs`` is of other rows.
     """
-    if repairs is not None and list(repairs.keys) != list(rollouts.keys):
-        raise CareDataError(
-            "the rows were reordered between the log-prob pass and the advantages (algorithm.care.rgr)."
-        )
+    rollouts, regions, repairs = step.rollouts, step.regions, step.repairs
     clock = _Clock()
-    mask_BT = rollouts.response_mask
-    with clock.stage("regions"):
-        regions = find_regions(rollouts.response_ids, mask_BT, tokenizer, include_tags=care.regions.include_tags)
     with clock.stage("advantages"):
-        seen = Selectable.of(rollouts, regions, care)
+        seen = Selectable.of(step, care)
         if repairs is not None:
             seen = repairs.seen(rollouts, seen)
         result = select(rollouts, seen, care, None if repairs is None else repairs.repaired)
     with clock.stage("tokens"):
         # Earlier outputs of a session share the advantage and the verdict of its last one.
         advantages_B, acc_B = result.advantages[rollouts.session_row], rollouts.acc[rollouts.session_row]
-        tokens_BT = token_advantages(advantages_B, mask_BT, regions, acc_B, care)
+        tokens_BT = token_advantages(advantages_B, rollouts.response_mask, regions, acc_B, care)
         if repairs is not None:
             tokens_BT = weigh_failed_repairs(tokens_BT, repairs.importance)
     with clock.stage("metrics"):
@@ -203,7 +265,8 @@ def compute_step(
         metrics |= _left_out_metrics(rollouts)
         sampled_B = rollouts.acc if repairs is None else repairs.sampled_acc
         metrics["care/acc_sampled"] = float(sampled_B[rollouts.valid].mean()) if rollouts.valid.any() else 0.0
-    return CareStep(tokens_BT, metrics | clock.metrics(), regions, result)
+    timings = {"care/timing_s/regions": step.regions_s} | clock.metrics()
+    return CareStep(tokens_BT, metrics | timings, regions, result)
 
 
 def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:

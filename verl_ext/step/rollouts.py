@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a step's rollouts from TransferQueue, and write fields back. The only module of the trainer side that knows it.
 
-verl's data plane may change (verl#6988); everything else works on the plain tensors of ``Rollouts``.
+verl's data plane may change (verl#6988); everything else works on the plain tensors of ``Rollouts``, and names what
+verl hands around ``Batch``: keys, a tag for each, and the settings of the next pass (``extra_info``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, cast
 
 import torch
 import transfer_queue as tq
@@ -18,10 +19,10 @@ from tensordict import TensorDict
 from verl_ext.repair.record import SCORED
 from verl_ext.step.verdicts import LeftOut, Verdict, read_verdict
 
-if TYPE_CHECKING:
-    from transfer_queue import KVBatchMeta
-
-Tag = Mapping[str, object]
+Batch: TypeAlias = tq.KVBatchMeta
+Tag: TypeAlias = Mapping[str, object]
+PASS_FIELDS = ("old_log_probs", "think_embeddings")
+"""What the log-prob pass writes, of which CARE reads."""
 COLOCATED_EXTRAS = ("score", "acc", "verified")
 """What CARE reads of the fields a colocated reward model writes. Others leave a dict in ``extra_fields``, which goes
 first: a dataset may have columns of these names, and verl makes fields of them too."""
@@ -36,6 +37,7 @@ class Rollouts:
         group: Prompt of each row.
         response_ids: (B, T) sampled tokens, right-padded with 0.
         response_mask: (B, T) 1 where the policy wrote the token.
+        response_len: (B,) int64 tokens of the response, also those that the policy did not write.
         rewards: (B,) the reward function's score.
         acc: (B,) 1.0 for a verified-correct row; 0.0 where there is no verdict.
         left_out: Why a row takes no part, or None.
@@ -48,6 +50,7 @@ class Rollouts:
     group: Sequence[str]
     response_ids: torch.Tensor
     response_mask: torch.Tensor
+    response_len: torch.Tensor
     rewards: torch.Tensor
     acc: torch.Tensor
     left_out: Sequence[LeftOut | None]
@@ -69,38 +72,34 @@ class Rollouts:
         return torch.tensor(sorted(range(len(self.keys)), key=lambda row: place_in_group(self.keys[row])))
 
 
-def read_responses(batch: KVBatchMeta) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fetch the response tokens of ``batch`` and their mask, as jagged (B, j) tensors."""
-    data = tq.kv_batch_get(
-        keys=batch.keys, partition_id=batch.partition_id, select_fields=["responses", "response_mask"]
-    )
-    return data["responses"], data["response_mask"]
-
-
-def write_response_field(batch: KVBatchMeta, name: str, values_BT: torch.Tensor, like: torch.Tensor) -> KVBatchMeta:
-    """Store (B, T) ``values_BT`` as a field aligned with the jagged response tensor ``like``."""
-    lengths_B = like.offsets().diff().tolist()
+def write_response_field(batch: Batch, name: str, values_BT: torch.Tensor, lengths_B: torch.Tensor) -> None:
+    """Store (B, T) ``values_BT`` as a field, of each row as many values as its response has tokens."""
     jagged = torch.nested.as_nested_tensor(
-        [row[:length] for row, length in zip(values_BT, lengths_B, strict=True)], layout=torch.jagged
+        [row[:length] for row, length in zip(values_BT, lengths_B.tolist(), strict=True)], layout=torch.jagged
     )
     fields = TensorDict({name: jagged}, batch_size=len(batch))
-    return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
+    tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
 
 
-def read_extra_fields(batch: KVBatchMeta) -> list[dict[str, object]]:
+def read_extra_fields(batch: Batch) -> list[dict[str, object]]:
     """Fetch what each row carries besides its tensors."""
-    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-    return [dict(fields) for fields in data["extra_fields"]]
+    return [dict(fields) for fields in read_objects(batch, "extra_fields")]
 
 
-def read_rows(batch: KVBatchMeta, field: str) -> list[torch.Tensor]:
+def read_objects(batch: Batch, field: str) -> list[Any]:
+    """Fetch a field that holds no tensors, a value per row."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])
+    return [getattr(value, "data", value) for value in data[field]]
+
+
+def read_rows(batch: Batch, field: str) -> list[torch.Tensor]:
     """Fetch one field as a tensor per row, each of its own length."""
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])
     return list(data[field].unbind())
 
 
 def write_rows(
-    batch: KVBatchMeta, keys: Sequence[str], fields: Sequence[Mapping[str, object]], tags: Sequence[Tag] | None = None
+    batch: Batch, keys: Sequence[str], fields: Sequence[Mapping[str, object]], tags: Sequence[Tag] | None = None
 ) -> None:
     """Overwrite the named fields, and tags if given, of some rows; ``batch`` learns of the tags too.
 
@@ -126,32 +125,47 @@ def write_rows(
     )
 
 
-def read_rollouts(batch: KVBatchMeta, positive_threshold: float | None) -> Rollouts:
-    """Fetch what CARE needs of ``batch``.
+def read_rollouts(batch: Batch, positive_threshold: float | None) -> Rollouts:
+    """Fetch what CARE needs of ``batch``, before the log-prob pass or after it.
 
     Args:
         batch: The step's rows, padding rows included.
         positive_threshold: Score from which a bare-float reward counts as correct; None insists on ``acc``.
     """
-    fields = ["responses", "response_mask", "rm_scores", "old_log_probs", "think_embeddings", "extra_fields"]
-    fields += COLOCATED_EXTRAS
+    fields = ["responses", "response_mask", "rm_scores", *PASS_FIELDS, "extra_fields", *COLOCATED_EXTRAS]
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
     mask_BT = _padded(data["response_mask"])
     rewards_B = _padded(data["rm_scores"]).sum(dim=-1).float()
     prompts, session_row_B = _sessions(batch.keys)
+    old_logp_BT, embeddings_BH = _of_the_pass(data)
     verdicts = _verdicts(data, batch.tags, mask_BT, rewards_B, session_row_B, positive_threshold)
     return Rollouts(
         keys=list(batch.keys),
         group=prompts,
         response_ids=_padded(data["responses"]),
         response_mask=mask_BT,
+        response_len=data["responses"].offsets().diff().cpu(),
         rewards=rewards_B,
         acc=torch.tensor([verdict.acc for verdict in verdicts], dtype=torch.float32),
         left_out=[verdict.left_out for verdict in verdicts],
         session_row=session_row_B,
-        old_logp=_padded(data["old_log_probs"]) if "old_log_probs" in data else None,
-        think_embeddings=torch.stack(list(data["think_embeddings"].unbind())) if "think_embeddings" in data else None,
+        old_logp=old_logp_BT,
+        think_embeddings=embeddings_BH,
     )
+
+
+def read_log_probs(batch: Batch, rollouts: Rollouts) -> Rollouts:
+    """``rollouts``, read before the log-prob pass, with what that pass has written."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(PASS_FIELDS))
+    old_logp_BT, embeddings_BH = _of_the_pass(data)
+    return replace(rollouts, old_logp=old_logp_BT, think_embeddings=embeddings_BH)
+
+
+def _of_the_pass(data: TensorDict) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Log-probabilities (B, T) and embeddings (B, H), where they have been written."""
+    old_logp_BT = _padded(data["old_log_probs"]) if "old_log_probs" in data else None
+    embeddings_BH = torch.stack(list(data["think_embeddings"].unbind())) if "think_embeddings" in data else None
+    return old_logp_BT, embeddings_BH
 
 
 def _padded(jagged: torch.Tensor) -> torch.Tensor:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareConfigError
 from verl_ext.step.live_rows import UpdatePlan, plan_update
-from verl_ext.step.rollouts import read_rows, write_rows
+from verl_ext.step.rollouts import Batch, read_rows, write_rows
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from transfer_queue import KVBatchMeta
     from verl.single_controller.ray import RayWorkerGroup
 
 LINEAR_LOSSES = ("vanilla", "dppo_tv", "dppo_kl", "gspo", "gpg", "cispo")
@@ -72,7 +71,7 @@ def _why_not(config: DictConfig) -> str | None:
 
 
 def update_live_rows(
-    batch: KVBatchMeta, config: DictConfig, workers: RayWorkerGroup, update: Callable[[KVBatchMeta], object]
+    batch: Batch, config: DictConfig, workers: RayWorkerGroup, update: Callable[[Batch], object]
 ) -> dict[str, float]:
     """Update the actor on the rows of a step that teach.
 
@@ -117,7 +116,7 @@ def _with_plan(workers: RayWorkerGroup, plan: UpdatePlan, run: Callable[[], obje
     """
     stock = workers.update_actor
 
-    def update_actor(part: KVBatchMeta) -> object:
+    def update_actor(part: Batch) -> object:
         part.extra_info.pop("mini_batch_size")
         part.extra_info["num_mini_batch"] = plan.mini_batches
         return stock(part)

@@ -17,8 +17,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from recipe.care.errors import CareConfigError
-from recipe.care.text.tags import TAGS
+from recipe.care.text.tags import TAGS, TAGS_BYTES
 
+SILENT, TEXT, OPENING = range(3)
+"""Kinds of token: without text, with text, and with text in which one of the four tags begins or may begin."""
 _PROBES = 256
 _SPECIAL_CHUNK = 512
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -42,17 +44,21 @@ class TokenBytes:
     """(V + 1,) objects of type ``bytes``."""
     lengths: np.ndarray
     """(V + 1,) int64, the lengths of ``pieces``."""
+    kinds: np.ndarray
+    """(V + 1,) uint8, ``SILENT``, ``TEXT`` or ``OPENING``."""
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Which entry of the table each id has.
 
         Args:
-            ids: (N,) integers. Ids outside the vocabulary are welcome: a model's embedding table is often padded.
+            ids: Integers. Ids outside the vocabulary are welcome: a model's embedding table is often padded.
 
         Returns:
-            (N,) row numbers into ``pieces`` and ``lengths``.
+            Row numbers into the fields of this table, of the shape of ``ids``.
         """
         unknown = len(self.lengths) - 1
+        if not ids.size or (ids.min() >= 0 and ids.max() < unknown):
+            return ids
         return np.where((ids >= 0) & (ids < unknown), ids, unknown)
 
     def spell(self, ids: Sequence[int]) -> tuple[bytes, np.ndarray]:
@@ -105,7 +111,17 @@ def _build(tokenizer: TokenizerLike) -> TokenBytes:
             pieces[token_id] = spell(token)
         elif token in TAGS:
             pieces[token_id] = token.encode()
-    return TokenBytes(pieces, np.fromiter(map(len, pieces), dtype=np.int64, count=size + 1))
+    lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=size + 1)
+    return TokenBytes(pieces, lengths, np.fromiter(map(_kind, pieces), dtype=np.uint8, count=size + 1))
+
+
+def _kind(piece: bytes) -> int:
+    place = piece.find(b"<")
+    while place >= 0:
+        if any(tag.startswith(piece[place : place + len(tag)]) for tag in TAGS_BYTES):
+            return OPENING
+        place = piece.find(b"<", place + 1)
+    return TEXT if piece else SILENT
 
 
 def _special_ids(tokenizer: TokenizerLike, ids: Sequence[int]) -> Iterable[int]:

@@ -9,7 +9,7 @@ import torch
 from tensordict import TensorDict
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
-from recipe.care.errors import CareConfigError
+from recipe.care.errors import CareConfigError, CareDataError
 from tests.unit.verl_ext.repair.byte_tokenizer import Bytes
 from verl_ext.checks.dry_run import compose
 from verl_ext.step.rollouts import read_rows
@@ -196,6 +196,16 @@ def test_another_estimator_passes_the_same_objects_through():
     assert trainer._compute_advantage(batch, metrics=metrics) == "advantages"
     assert all(seen is batch and noted is metrics for seen, noted in calls) and len(calls) == 2
     assert trainer.config is config and json.dumps(str(config)) == before and metrics == {}
+
+
+@pytest.mark.parametrize("repairs", ["true", "false"])
+def test_a_batch_that_was_reordered_in_between_is_refused(make_trainer, batch, repairs):
+    """Token advantages go back by place, and regions were found in these places."""
+    trainer = make_trainer(CareAware, *CARE[:-1], f"+algorithm.care.rgr.enable={repairs}")
+    batch = trainer._compute_old_log_prob(batch, metrics={})
+    batch.reorder([1, 0, 2, 3])
+    with pytest.raises(CareDataError, match="reordered"):
+        trainer._compute_advantage(batch, metrics={})
 
 
 def test_a_bad_setting_stops_the_trainer_before_it_starts():

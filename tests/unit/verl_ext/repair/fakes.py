@@ -15,7 +15,7 @@ from verl.workers.rollout.replica import TokenOutput
 from recipe.care.config import CareConfig
 from recipe.care.repair.plan import LengthLimits
 from verl_ext.repair.group import Picker
-from verl_ext.repair.record import REPAIR, CandidateRepair
+from verl_ext.repair.record import REPAIR, Repair
 from verl_ext.repair.requests import RequestRecorder
 from verl_ext.repair.worker import CareAgentLoopWorker
 
@@ -129,7 +129,7 @@ class Worker(CareAgentLoopWorker):
     def __init__(self, server, care, limits=None):
         self.config = config(dynamic_sampling=False)
         self.llm_client, self.tokenizer, self.distillation_enabled = RequestRecorder(server), Bytes(), False
-        self._picker = Picker.build(care, self.tokenizer, limits or LengthLimits(400, 500))
+        self.picker = Picker.build(care, self.tokenizer, limits or LengthLimits(400, 500))
         self.broken_verifier, self.scored = False, []
 
     async def _compute_score(self, outputs, kwargs):
@@ -163,4 +163,4 @@ def run(server, care=None, validate=False, limits=None, logprobs=True, **attribu
 
 def repairs_in(queue):
     packed = {key: queue.extra(key)[REPAIR] for key in sorted(queue.rows) if REPAIR in queue.extra(key)}
-    return {key: CandidateRepair.unpacked(content) for key, content in packed.items()}
+    return {key: Repair.unpacked(content) for key, content in packed.items()}

@@ -7,10 +7,13 @@ import copy
 import torch
 from transfer_queue import KVBatchMeta
 
+from recipe.care.config import CareConfig
 from recipe.care.repair.choose import Outcome, RepairReport
 from recipe.care.repair.plan import RepairedRow
 from tests.unit.verl_ext.repair.byte_tokenizer import Bytes
-from verl_ext.repair.record import DECODED_AT, CandidateRepair, ReplacementRow
+from verl_ext.repair.record import DECODED_AT, Repair, ReplacementRow
+from verl_ext.step.compute import Step
+from verl_ext.step.rollouts import read_rollouts
 
 TOKENIZER = Bytes()
 
@@ -63,17 +66,17 @@ def row_of(response: bytes, acc: float, embedding: list[float]) -> dict:
     }
 
 
-def candidate(outcome: Outcome, rank: int, length: int) -> CandidateRepair:
+def candidate(outcome: Outcome, rank: int, length: int) -> Repair:
     report = RepairReport(outcome, rank, length, 0.5, 101.0, 103.0)
     if not outcome.usable:
-        return CandidateRepair(report, None)
+        return Repair(report, None)
     acc = float(outcome is Outcome.PASSED)
     ids = [*b"<think>", *[120] * length, *b"</think><answer>5</answer>"]
     text = RepairedRow(ids, [0] * 7 + [1] * (len(ids) - 7), [0.0] * 7 + [-0.5] * (len(ids) - 7))
     whole = torch.tensor([*PROMPT, *ids])
     positions = torch.arange(len(whole)).expand(4, -1)
     info = {"score": acc, "acc": acc, "verified": 1.0}
-    return CandidateRepair(report, ReplacementRow(text, acc, info, whole, positions, 6, 9))
+    return Repair(report, ReplacementRow(text, acc, info, whole, positions, 6, 9))
 
 
 def with_new_log_probs(queue: Queue, batch: KVBatchMeta, rows: list[int]) -> None:
@@ -81,3 +84,8 @@ def with_new_log_probs(queue: Queue, batch: KVBatchMeta, rows: list[int]) -> Non
     for row in rows:
         fields = queue.rows[batch.keys[row]]
         fields["old_log_probs"] = -torch.rand(len(fields["responses"]))
+
+
+def begun(batch: KVBatchMeta, care: CareConfig) -> Step:
+    """The step of a batch that has been through the log-prob pass."""
+    return Step.begin(read_rollouts(batch, care.positive_threshold), TOKENIZER, care)

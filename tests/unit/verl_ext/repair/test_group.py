@@ -46,7 +46,7 @@ def test_equally_near_failures_are_picked_by_their_number():
     """Session 2 before 10, whose key comes first in the alphabet."""
     picker = Picker.build(CareConfig(rgr=RgrConfig(candidates="all")), Bytes(), LengthLimits(400, 500))
     siblings = [sibling(session, right=session not in (2, 10)) for session in range(12)]
-    assert [one.sibling.key for one in picker.candidates(siblings)] == ["u_2_0", "u_10_0"]
+    assert [failure.key for failure, _ in picker.candidates(siblings)] == ["u_2_0", "u_10_0"]
 
 
 def test_no_more_repairs_are_asked_for_than_the_subgroup_has_places():

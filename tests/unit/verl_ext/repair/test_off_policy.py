@@ -11,11 +11,11 @@ from transfer_queue import KVBatchMeta
 from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.errors import CareDataError
 from recipe.care.repair.choose import Outcome
-from tests.unit.verl_ext.repair.rows import TOKENIZER, Queue, candidate, row_of, with_new_log_probs
-from verl_ext.repair.record import REPAIR, CandidateRepair, with_repairs
+from tests.unit.verl_ext.repair.rows import TOKENIZER, Queue, begun, candidate, row_of, with_new_log_probs
+from verl_ext.repair.record import REPAIR, Repair, with_repairs
 from verl_ext.repair.replace import RowLogProbs, StepRepairs, hide_from_rollout_correction
 from verl_ext.step import rollouts
-from verl_ext.step.compute import compute_step
+from verl_ext.step.compute import finish_step
 from verl_ext.step.rollouts import read_rollouts
 
 
@@ -36,14 +36,17 @@ def repaired_group(monkeypatch):
 def test_a_failed_repair_is_pushed_down_as_often_as_the_policy_would_write_it(monkeypatch, importance):
     queue, batch = repaired_group(monkeypatch)
     care = CareConfig(rgr=RgrConfig(importance=importance))
-    repairs = StepRepairs(batch, TOKENIZER, care)
+    before = begun(batch, care)
+    repairs = StepRepairs(batch, before, care)
     repairs.write(batch)
     with_new_log_probs(queue, batch, repairs.replaced)
     length = len(queue.rows["g_1_0"]["responses"])
     old = torch.linspace(-4.0, -0.1, length)
     log_probs = {1: RowLogProbs(old, torch.full((length,), -1.0), torch.ones(length))}
-    step = compute_step(read_rollouts(batch, None), TOKENIZER, care, repairs.result(batch, log_probs))
-    full = compute_step(read_rollouts(batch, None), TOKENIZER, care, repairs.result(batch, {}))
+    step, full = (
+        finish_step(before.after_repairs(read_rollouts(batch, None), [1], repairs.result(known), TOKENIZER, care), care)
+        for known in (log_probs, {})
+    )
     weights = (old + 1.0).clamp(max=0).exp() if importance == "truncated" else torch.ones(length)
     assert full.token_advantages[1].min() < 0
     torch.testing.assert_close(step.token_advantages[1, :length], full.token_advantages[1, :length] * weights)
@@ -64,8 +67,8 @@ def test_rewritten_rows_do_not_look_off_policy_to_verls_rollout_correction(monke
 def test_a_repair_without_sampled_log_probs_is_refused(monkeypatch):
     queue, batch = repaired_group(monkeypatch)
     failed = queue.rows["g_1_0"]
-    repair = CandidateRepair.unpacked(failed["extra_fields"][REPAIR])
+    repair = Repair.unpacked(failed["extra_fields"][REPAIR])
     silent = dataclasses.replace(repair.row, text=dataclasses.replace(repair.row.text, log_probs=None))
     failed["extra_fields"][REPAIR] = dataclasses.replace(repair, row=silent).packed()
     with pytest.raises(CareDataError, match=r"algorithm.care.rgr.enable=true: .* no log-probabilities"):
-        StepRepairs(batch, TOKENIZER, CareConfig()).write(batch)
+        StepRepairs(batch, begun(batch, CareConfig()), CareConfig()).write(batch)

@@ -15,8 +15,16 @@ from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 from recipe.care.config import CareConfig, RgrConfig
 from recipe.care.errors import CareDataError
 from recipe.care.repair.choose import Outcome
-from tests.unit.verl_ext.repair.rows import PROMPT, TOKENIZER, Queue, candidate, row_of, with_new_log_probs
-from verl_ext.repair.record import REPAIR, SCORED, CandidateRepair, with_repairs
+from tests.unit.verl_ext.repair.rows import (
+    PROMPT,
+    TOKENIZER,
+    Queue,
+    begun,
+    candidate,
+    row_of,
+    with_new_log_probs,
+)
+from verl_ext.repair.record import REPAIR, SCORED, Repair, with_repairs
 from verl_ext.repair.replace import (
     MANAGER,
     StepRepairs,
@@ -25,7 +33,7 @@ from verl_ext.repair.replace import (
     refresh_log_probs,
 )
 from verl_ext.step import rollouts
-from verl_ext.step.compute import compute_step
+from verl_ext.step.compute import compute_step, finish_step
 from verl_ext.step.rollouts import read_rollouts
 
 
@@ -107,13 +115,15 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
         before = copy.deepcopy(queue.rows)
         keys = list(batch.keys)
         was = compute_step(read_rollouts(batch, None), TOKENIZER, care)
-        repairs = StepRepairs(batch, TOKENIZER, care)
+        step = begun(batch, care)
+        repairs = StepRepairs(batch, step, care)
         repairs.write(batch)
         with_new_log_probs(queue, batch, repairs.replaced)
-        result = repairs.result(batch, {})
-        now = compute_step(read_rollouts(batch, None), TOKENIZER, care, result)
+        after = step.after_repairs(read_rollouts(batch, None), repairs.replaced, repairs.result({}), TOKENIZER, care)
+        now = finish_step(after, care)
 
-    assert list(batch.keys) == keys == list(result.keys) and set(queue.rows) == set(keys)
+    assert list(batch.keys) == keys and set(queue.rows) == set(keys)
+    after.check_order(keys)
     _check_rows(queue, batch, before, repairs.replaced)
 
     # In mixed groups the selection is the one made on the originals, but that failures which were not selected may
@@ -144,7 +154,7 @@ def test_replacing_keeps_the_batch_and_the_selection(step, care):
     left = {row for row, role in enumerate(now.result.role) if role == "hard_negative" and in_mixed[row]}
     assert left <= selected and len(left) + len(repaired) == len(selected)
     for row in repaired:
-        report = CandidateRepair.unpacked(before[keys[row]]["extra_fields"][REPAIR]).report
+        report = Repair.unpacked(before[keys[row]]["extra_fields"][REPAIR]).report
         assert (now.result.role[row] == "repaired_positive") == (report.outcome is Outcome.PASSED)
         kept = report.outcome is Outcome.FAILED and care.rgr.on_fail == "original"
         assert (row in repairs.replaced) != kept
@@ -164,10 +174,12 @@ def test_the_anchor_of_a_failed_group_is_the_shortest_of_the_repairs_not_of_the_
     batch = KVBatchMeta(list(queue.rows), tags, "train")
     monkeypatch.setattr(rollouts, "tq", queue)
     care = CareConfig(rgr=RgrConfig(groups="failed", fill_to=0.5))
-    repairs = StepRepairs(batch, TOKENIZER, care)
+    step = begun(batch, care)
+    repairs = StepRepairs(batch, step, care)
     repairs.write(batch)
     with_new_log_probs(queue, batch, repairs.replaced)
-    now = compute_step(read_rollouts(batch, None), TOKENIZER, care, repairs.result(batch, {}))
+    rows = read_rollouts(batch, None)
+    now = finish_step(step.after_repairs(rows, repairs.replaced, repairs.result({}), TOKENIZER, care), care)
     assert now.result.role.tolist() == ["unused", "anchor", "hard_negative", "hard_negative"]
     assert now.metrics["care/anchor_len"] == 2.0
 
@@ -229,10 +241,13 @@ def test_rows_that_were_reordered_in_between_are_refused(monkeypatch):
         queue.rows[key] = row_of(b"xy", 0.0, [1.0])
     monkeypatch.setattr(rollouts, "tq", queue)
     batch = KVBatchMeta(keys, [{"seq_len": 4}] * 2, "train")
-    result = StepRepairs(batch, TOKENIZER, CareConfig()).result(batch, {})
+    step = begun(batch, CareConfig())
+    result = StepRepairs(batch, step, CareConfig()).result({})
+    after = step.after_repairs(step.rollouts, [], result, TOKENIZER, CareConfig())
+    after.check_order(batch.keys)
     batch.reorder([1, 0])
     with pytest.raises(CareDataError, match="reordered"):
-        compute_step(read_rollouts(batch, None), TOKENIZER, CareConfig(), result)
+        after.check_order(batch.keys)
 
 
 def test_the_trainer_chooses_the_workers_unless_the_user_did(caplog):

@@ -12,9 +12,10 @@ import torch
 from recipe.care.config import CareConfig, RegionsConfig, RescueConfig
 from recipe.care.errors import CareDataError
 from recipe.care.method.metrics import METRICS, REGION_METRICS
-from recipe.care.text.regions import find_regions
+from recipe.care.text.regions import find_regions, locate_regions
 from tests.unit.verl_ext.repair.byte_tokenizer import Bytes
-from verl_ext.step.compute import STEP_METRICS, Repairs, Selectable, compute_step, pool_mask
+from verl_ext.step import compute
+from verl_ext.step.compute import STEP_METRICS, Repairs, Selectable, Step, compute_step, finish_step
 from verl_ext.step.rollouts import Rollouts
 from verl_ext.step.verdicts import LeftOut
 
@@ -37,6 +38,7 @@ def make_rollouts(rows, embeddings=None, logp=None):
         group=[key.rsplit("_", 2)[0] for key in keys],
         response_ids=ids,
         response_mask=mask,
+        response_len=torch.tensor([len(text) for text in texts]),
         rewards=torch.tensor(accs),
         acc=torch.tensor(accs),
         left_out=left_out,
@@ -197,7 +199,7 @@ def test_regions_move_credit_within_a_row_but_keep_its_total():
 
 def test_pool_mask_is_the_rationale_or_everything():
     rollouts = make_rollouts([("p_0_0", RIGHT, 1.0, None), ("p_1_0", "no tags", 0.0, None), ("p_2_0", "", 0.0, None)])
-    mask = pool_mask(rollouts.response_ids, rollouts.response_mask, Bytes())
+    mask = Step.begin(rollouts, Bytes(), config()).pool_mask()
     # "<think>" is 7 bytes, then "ab".
     assert mask.dtype == torch.int64
     assert mask[0].nonzero().flatten().tolist() == [7, 8]
@@ -205,27 +207,25 @@ def test_pool_mask_is_the_rationale_or_everything():
     assert not mask[2].any()
 
 
-def test_repairs_of_other_rows_are_refused():
+def test_a_batch_of_other_rows_is_refused():
     rollouts = make_rollouts(MIXED[1:3])
-    step = compute_step(rollouts, Bytes(), config())
-    seen = Selectable.of(rollouts, step.regions, config())
-    repaired = torch.zeros(2, dtype=torch.bool)
-    compute_step(rollouts, Bytes(), config(), Repairs(rollouts.keys, repaired, seen, rollouts.acc, {}))
-    with pytest.raises(CareDataError, match="reordered"):
-        compute_step(rollouts, Bytes(), config(), Repairs(rollouts.keys[::-1], repaired, seen, rollouts.acc, {}))
+    step = Step.begin(rollouts, Bytes(), config())
+    step.check_order(tuple(rollouts.keys))
+    for other in (rollouts.keys[::-1], rollouts.keys[:1]):
+        with pytest.raises(CareDataError, match="reordered"):
+            step.check_order(other)
 
 
 def test_accuracy_as_sampled_ignores_repairs_and_rows_without_a_verdict():
     # Valid rows of MIXED: p_0_1 and q_0_0 right, p_1_0 wrong, of which the last is repaired by now.
     rollouts = make_rollouts(MIXED)
-    regions = find_regions(rollouts.response_ids, rollouts.response_mask, Bytes())
+    step = Step.begin(rollouts, Bytes(), config())
     repaired = torch.tensor([key == "p_1_0" for key in rollouts.keys])
-    seen = Selectable.of(rollouts, regions, config())
     acc = rollouts.acc.clone()
     acc[repaired] = 1.0
     trained = dataclasses.replace(rollouts, acc=acc)
-    repairs = Repairs(rollouts.keys, repaired, seen, rollouts.acc, {})
-    metrics = compute_step(trained, Bytes(), config(), repairs).metrics
+    repairs = Repairs(repaired, Selectable.of(step, config()), rollouts.acc, {})
+    metrics = finish_step(step.after_repairs(trained, [], repairs, Bytes(), config()), config()).metrics
     assert metrics["care/acc"] == 1.0
     assert metrics["care/acc_sampled"] == pytest.approx(2 / 3)
     assert compute_step(rollouts, Bytes(), config()).metrics["care/acc_sampled"] == pytest.approx(2 / 3)
@@ -237,3 +237,36 @@ def test_a_group_without_any_verdict_trains_nothing():
     assert not step.token_advantages.any()
     assert step.metrics["care/groups_invalid"] == 1
     assert make_rollouts(rows).valid.tolist() == [False, False]
+
+
+def counted(monkeypatch):
+    """The rows of each call that looks for regions."""
+    calls = []
+    monkeypatch.setattr(
+        compute,
+        "locate_regions",
+        lambda ids, mask, tokenizer: calls.append(len(ids)) or locate_regions(ids, mask, tokenizer),
+    )
+    return calls
+
+
+@pytest.mark.parametrize("include_tags", [True, False])
+def test_regions_are_found_once_and_anew_only_where_a_repair_took_a_row(include_tags, monkeypatch):
+    """A longer text makes the batch wider, a shorter one narrower; every row has the regions of its own text."""
+    calls = counted(monkeypatch)
+    care = config(regions=RegionsConfig(include_tags=include_tags))
+    texts = [RIGHT, WRONG, WRONG]
+    for repaired in (RIGHT + "and on", "<think>z</think><answer>7</answer>" + "z" * 40, "<answer>1"):
+        for row in range(3):
+            rows = [(f"p_{number}_0", text, 1.0, None) for number, text in enumerate(texts)]
+            step = Step.begin(make_rollouts(rows), Bytes(), care)
+            step.pool_mask()
+            now = make_rollouts([(key, repaired if key == f"p_{row}_0" else text, *rest) for key, text, *rest in rows])
+            repairs = Repairs(torch.zeros(3, dtype=torch.bool), Selectable.of(step, care), now.acc, {})
+            after = step.after_repairs(now, [row], repairs, Bytes(), care)
+            assert calls == [3, 1] and after.regions_s > step.regions_s
+            expected = find_regions(now.response_ids, now.response_mask, Bytes(), include_tags)
+            for field in dataclasses.fields(expected):
+                assert torch.equal(getattr(after.regions, field.name), getattr(expected, field.name)), field.name
+            assert finish_step(after, care).metrics["care/timing_s/regions"] == after.regions_s
+            calls.clear()

@@ -10,7 +10,8 @@ import torch
 from recipe.care.errors import CareDataError
 from verl_ext.step.rollouts import (
     read_extra_fields,
-    read_responses,
+    read_log_probs,
+    read_objects,
     read_rollouts,
     read_rows,
     write_response_field,
@@ -40,6 +41,7 @@ def test_rows_come_back_padded_and_in_the_order_of_the_keys(put):
     assert rollouts.keys == ["p_0_0", "p_1_0", "q_0_0"] and list(rollouts.group) == ["p", "p", "q"]
     assert rollouts.response_ids.tolist() == [[1, 2, 0, 0], [1, 2, 3, 4], [1, 2, 3, 0]]
     assert rollouts.response_mask.tolist() == [[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 0]]
+    assert rollouts.response_len.tolist() == [2, 4, 3]
     torch.testing.assert_close(rollouts.rewards, torch.tensor([1.0, 0.1, 1.0]))
     assert rollouts.acc.tolist() == [1.0, 0.0, 1.0]
     assert rollouts.valid.all() and rollouts.session_row.tolist() == [0, 1, 2]
@@ -65,6 +67,18 @@ def test_log_probs_and_embeddings_are_read_once_they_are_there(put):
     rollouts = read_rollouts(batch, None)
     assert rollouts.old_logp.tolist() == [[-1.0, -2.0], [-3.0, 0.0]]
     assert rollouts.think_embeddings.tolist() == [[0.0] * 5, [1.0] * 5]
+
+
+def test_what_the_log_prob_pass_wrote_is_read_by_itself(put):
+    batch = put({"p_0_0": row(2, CORRECT), "p_1_0": row(1, FAILED)})
+    before = read_rollouts(batch, None)
+    logp = [torch.tensor([-1.0, -2.0]), torch.tensor([-3.0])]
+    fields = [{"old_log_probs": lp, "think_embeddings": torch.full((5,), float(i))} for i, lp in enumerate(logp)]
+    write_rows(batch, batch.keys, fields)
+    after, whole = read_log_probs(batch, before), read_rollouts(batch, None)
+    assert after.old_logp.tolist() == whole.old_logp.tolist() == [[-1.0, -2.0], [-3.0, 0.0]]
+    assert after.think_embeddings.tolist() == whole.think_embeddings.tolist() == [[0.0] * 5, [1.0] * 5]
+    assert after.response_ids is before.response_ids and before.old_logp is None
 
 
 def test_a_prompts_name_may_contain_underscores(put):
@@ -138,9 +152,10 @@ def test_a_column_of_the_dataset_is_no_verdict(put):
 
 def test_a_field_is_written_beside_the_responses(put):
     batch = put({"p_0_0": row(2, CORRECT), "p_1_0": row(4, FAILED)})
-    responses, mask = read_responses(batch)
-    assert responses.offsets().tolist() == mask.offsets().tolist() == [0, 2, 6]
-    write_response_field(batch, "care_pool_mask", torch.tensor([[0, 1, 9, 9], [1, 0, 1, 0]]), like=responses)
+    rollouts = read_rollouts(batch, None)
+    assert rollouts.response_len.tolist() == [2, 4]
+    pooled = torch.tensor([[0, 1, 9, 9], [1, 0, 1, 0]])
+    write_response_field(batch, "care_pool_mask", pooled, rollouts.response_len)
     assert [values.tolist() for values in read_rows(batch, "care_pool_mask")] == [[0, 1], [1, 0, 1, 0]]
 
 
@@ -150,6 +165,7 @@ def test_rewritten_rows_change_in_place_and_no_other_does(put, transfer_queue):
     write_rows(batch, ["p_1_0"], [new], tags=[{"seq_len": 3}])
     assert [values.tolist() for values in read_rows(batch, "responses")] == [[1, 2], [7, 8, 9]]
     assert read_extra_fields(batch) == [{"reward_extra_info": CORRECT}, {"repaired": True}]
+    assert read_objects(batch, "extra_fields") == [{"reward_extra_info": CORRECT}, {"repaired": True}]
     assert batch.tags == [{"seq_len": 2}, {"seq_len": 3}]
     assert transfer_queue.kv_list(batch.partition_id)[batch.partition_id] == dict(
         zip(batch.keys, batch.tags, strict=True)
