@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``care dry-run OVERRIDES...``: resolve and validate a training command without running it.
 
-Takes the overrides of ``python -m verl.trainer.main_ppo``, composes the same Hydra configuration, resolves every
-interpolation and runs verl's and CARE's own validation. Needs no GPU, model or data. With ``--show KEY`` it prints a
-part of the result.
+Takes the overrides of ``python -m verl.trainer.main_ppo``, groups such as ``+method=dapo`` among them, composes the
+same Hydra configuration, resolves every interpolation and runs verl's and CARE's own validation. Needs no GPU, model or
+data. With ``--show KEY`` it prints a part of the result.
 """
 
 from __future__ import annotations

@@ -8,7 +8,13 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from hydra.errors import ConfigCompositionException, HydraException, InstantiationException, OverrideParseException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -40,6 +46,9 @@ def reason(error: Exception, defaults: Callable[[], DictConfig]) -> str:
     absent = re.match(r"Could not override '([^']+)'\. To append to your config use (\+.+)", text)
     if isinstance(error, ConfigCompositionException) and absent:
         return f"Could not override '{absent[1]}': there is no such key. {_remedy(absent[1], absent[2], defaults)}"
+    if isinstance(error, MissingConfigException):
+        # It ends with every folder that was looked in.
+        return text.partition(" Config search path:")[0]
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"full_key: (\S+)", text)
         return f"{key[1] + ': ' if key else ''}{' '.join(str(error.__cause__).split())}"
