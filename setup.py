@@ -68,11 +68,12 @@ setup(
             "recipe.tiny*",
             "verl_ext*",
             "data_prep*",
+            "hydra_plugins",  # where Hydra looks for plugins; it is nobody's, so without an __init__.py
         ]
     ),
     package_data={
         "verl_ext": ["locks/*.txt"],
-        "recipe.care": ["py.typed"],
+        "recipe.care": ["py.typed", "conf/*/*.yaml"],
         "recipe.evaluation": ["*.txt"],
     },
     install_requires=CORE,

@@ -18,31 +18,5 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [[ ${1:-} =~ ^(-h|--help)$ ]] && { sed -n '/^# CARE on/,/^set /p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; exit 0; }
 source "$ROOT/examples/lib/common.sh"
 
-METHOD=${METHOD:-care}
-source "$ROOT/examples/lib/lora.sh"
-
-MODEL_PATH=${MODEL_PATH:-Qwen/Qwen2.5-VL-3B-Instruct}
-TRAIN_FILES=${TRAIN_FILES:-$ROOT/data/mix/mix.parquet}
-VAL_FILES=${VAL_FILES:-$ROOT/data/geometry3k_validation.parquet}
-NNODES=${NNODES:-1}
-NGPUS_PER_NODE=${NGPUS_PER_NODE:-8}
-IMAGE_PATCH_SIZE=${IMAGE_PATCH_SIZE:-14}
-ROLLOUT_TP=${ROLLOUT_TP:-1}
-MICRO_TOKENS=${MICRO_TOKENS:-24576}
-MAX_MODEL_LEN=${MAX_MODEL_LEN:-5120}
-GPU_MEMORY_UTILIZATION=${GPU_MEMORY_UTILIZATION:-0.6}
-PARAM_OFFLOAD=${PARAM_OFFLOAD:-False}
-ATTENTION=${ATTENTION:-flash_attention_2}
-LR=${LR:-1e-6}
-SEED=${SEED:-0}
-EPOCHS=${EPOCHS:-1}
-SAVE_FREQ=${SAVE_FREQ:-20}
-TEST_FREQ=${TEST_FREQ:-10}
-KEEP_CHECKPOINTS=${KEEP_CHECKPOINTS:-2}
-EXPERIMENT=${EXPERIMENT:-qwen2_5_vl_3b_$METHOD$SUFFIX}
-OUT_DIR=${OUT_DIR:-$ROOT/runs/$EXPERIMENT}
-LOGGER=${LOGGER:-'["console","tensorboard"]'}
-DRY_RUN=${DRY_RUN:-0}
-PYTHON=${PYTHON:-python3}
-
+MODEL_GROUP=qwen2_5_vl_3b
 source "$ROOT/examples/lib/train_gpu.sh"

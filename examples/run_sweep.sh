@@ -57,7 +57,10 @@ done < <(sed 's/#.*//' "$FILE")
 # Variables that do not change what is learned, and those that are set here or part of the folder's name.
 PLACE=" NNODES NGPUS_PER_NODE RANKS ROLLOUT_TP MICRO_TOKENS GPU_MEMORY_UTILIZATION PARAM_OFFLOAD SAVE_FREQ TEST_FREQ LOGGER ATTENTION "
 PLACE+=" KEEP_CHECKPOINTS PYTHON VENV SKIP_SETUP DRY_RUN METHOD ALGO SEED EXPERIMENT OUT_DIR RUN_DIR LORA "
-mapfile -t KNOBS < <(grep -ohE '\$\{[A-Z][A-Z0-9_]*:-' "$SCRIPT" "$ROOT/examples/lib/lora.sh" | tr -d '${:-' | sort -u)
+FILES=("$SCRIPT")
+! grep -q lib/train_gpu.sh "$SCRIPT" || FILES+=("$ROOT/examples/lib/train_gpu.sh")
+mapfile -t KNOBS < <(grep -ohE '\$\{[A-Z][A-Z0-9_]*:-|^ *from_variable [A-Z][A-Z0-9_]*' "${FILES[@]}" |
+    sed -E 's/^.*[{ ]//; s/:-$//' | sort -u)
 
 # The script's variables that are set and that the line, a list of settings, leaves alone.
 variables_outside() {

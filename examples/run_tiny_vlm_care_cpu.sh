@@ -20,67 +20,38 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$ROOT/examples/lib/common.sh"
 
 METHOD=${METHOD:-${ALGO:-care}}
-STEPS=${STEPS:-20}
+need_choice METHOD method
 FAMILY=${FAMILY:-qwen2_5_vl}
-SEED=${SEED:-0}
 DATA_DIR=${DATA_DIR:-$ROOT/runs/tiny_data_$FAMILY}
 MODEL=${MODEL:-$DATA_DIR/model}
 RUN_DIR=${RUN_DIR:-$ROOT/runs/tiny_${FAMILY}_$METHOD}
 VENV=${VENV:-$ROOT/.venv}
 DRY_RUN=${DRY_RUN:-0}
 
-# The paper's gamma acts relative to length; at these lengths (docs/configuration.md) it would switch the rationale off.
-CARE_SETTINGS=(+algorithm.care.regions.gamma_pos=null +algorithm.care.regions.rationale_share=0.25)
-source "$ROOT/examples/lib/methods.sh"
-
 PYTHON=$VENV/bin/python
 prepare_environment
 source "$ROOT/examples/lib/cpu_stack.sh"
 
-DATA=(
+CHOSEN=(+cpu=alone +tiny=demo +method="$METHOD")
+# More than one node: a Ray cluster that is there already (docs/scaling.md). One: the run starts its own.
+((${NNODES:-1} == 1)) || CHOSEN[0]=+cpu=cluster
+[[ $METHOD != care* ]] || CHOSEN[1]=+tiny=[demo,regions]
+
+from_variable NNODES trainer.nnodes
+from_variable RANKS trainer.n_gpus_per_node
+from_variable STEPS trainer.total_training_steps
+from_variable SEED data.seed actor_rollout_ref.rollout.seed
+from_variable MODEL actor_rollout_ref.model.path
+SETTINGS+=(
     data.train_files="$(hydra_value "$DATA_DIR/data/train.parquet")"
     data.val_files="$(hydra_value "$DATA_DIR/data/val.parquet")"
-    data.image_key=images
-    data.train_batch_size=16
-    data.max_prompt_length=160
-    data.max_response_length=96
-    data.seed="$SEED"
-)
-ACTOR=(
-    actor_rollout_ref.model.path="$(hydra_value "$MODEL")"
-    actor_rollout_ref.actor.ppo_mini_batch_size=16
-    actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=64
-    actor_rollout_ref.actor.use_kl_loss=False
-    actor_rollout_ref.actor.optim.lr=1e-4
-)
-ROLLOUT=(
-    actor_rollout_ref.rollout.n=8
-    actor_rollout_ref.rollout.temperature=1.0
-    actor_rollout_ref.rollout.calculate_log_probs=True
-    actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu=64
-    actor_rollout_ref.rollout.max_model_len=512
-    actor_rollout_ref.rollout.max_num_seqs=256
-    actor_rollout_ref.rollout.seed="$SEED"
-    reward.custom_reward_function.path=pkg://recipe.care.reward
-    reward.custom_reward_function.name=compute_score
-)
-TRAINER=(
-    trainer.total_training_steps="$STEPS"
-    trainer.total_epochs=1000
-    trainer.val_before_train=True
-    trainer.test_freq=10
-    trainer.save_freq=10
-    trainer.max_actor_ckpt_to_keep=1
+    trainer.experiment_name="$(hydra_value "$(basename "$RUN_DIR")")"
     trainer.default_local_dir="$(hydra_value "$RUN_DIR/checkpoints")"
     trainer.validation_data_dir="$(hydra_value "$RUN_DIR/validation")"
-    trainer.resume_mode=auto
-    'trainer.logger=[file]'
-    trainer.project_name=care_tiny
-    trainer.experiment_name="$(hydra_value "$(basename "$RUN_DIR")")"
     # Keeps the resolved configuration with the run.
     hydra.run.dir="$(hydra_value "$RUN_DIR/hydra")"
 )
-ARGUMENTS=("${CPU_STACK[@]}" "${DATA[@]}" "${ACTOR[@]}" "${ROLLOUT[@]}" "${TRAINER[@]}" "${METHOD_OVERRIDES[@]}" "$@")
+ARGUMENTS=("${CHOSEN[@]}" "${SETTINGS[@]}" "$@")
 
 if [[ $DRY_RUN == 1 ]]; then
     exec "$PYTHON" -m verl_ext.checks.dry_run "${ARGUMENTS[@]}"

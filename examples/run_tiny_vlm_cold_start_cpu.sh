@@ -24,6 +24,7 @@ source "$ROOT/examples/lib/common.sh"
 EPOCHS=${EPOCHS:-3}
 LR=${LR:-2e-3}
 BATCH_SIZE=${BATCH_SIZE:-64}
+RANKS=${RANKS:-1}
 FAMILY=${FAMILY:-qwen2_5_vl}
 # Whole, because it goes on in the project's directory.
 DATA_DIR=$(absolute "${DATA_DIR:-$ROOT/runs/tiny_cold}")

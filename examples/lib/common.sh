@@ -26,6 +26,24 @@ hydra_value() {
     fi
 }
 
+# The groups of settings that stock verl finds (docs/configuration.md).
+CONF=$ROOT/recipe/care/conf
+
+# Refuse a value that names no file of a group, before anything slow starts.
+#   need_choice VARIABLE GROUP
+need_choice() {
+    [[ -f $CONF/$2/${!1}.yaml ]] || die "$1=${!1}: set it to one of: $(cd "$CONF/$2" && basename -a -s .yaml -- *.yaml | xargs)"
+}
+
+# The settings that a script's variables make: a variable that is not set leaves what its groups say.
+#   from_variable VARIABLE KEY...
+SETTINGS=()
+from_variable() {
+    local key
+    [[ -n ${!1:-} ]] || return 0
+    for key in "${@:2}"; do SETTINGS+=("$key=$(hydra_value "${!1}")"); done
+}
+
 # Refuse an environment that is not there or lacks something; else its traceback would be the message.
 #   need_environment VARIABLE REMEDY MODULE...: VARIABLE chooses it, PYTHON is its interpreter.
 need_environment() {
@@ -53,5 +71,5 @@ prepare_environment() {
         VENV=$VENV bash "$ROOT/examples/setup.sh" cpu
     fi
     need_environment VENV "DRY_RUN=1 and SKIP_SETUP=1 make no environment. Make it: VENV=$VENV bash examples/setup.sh" \
-        torch omegaconf verl
+        torch omegaconf verl hydra_plugins
 }

@@ -92,7 +92,7 @@ TINY = {
     # With a reference policy and verl's default loss aggregation, as the geometry example has them.
     "LoRA, colocate_async": [
         *(item.replace("=64", "=8").replace("=32", "=16") for item in LORA),
-        # As examples/lib/lora.sh has it.
+        # As recipe/care/conf/lora has it.
         "actor_rollout_ref.model.exclude_modules=.*visual.*",
         *SMALL_DYNAMIC,
         "trainer.v1.trainer_mode=colocate_async",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("benchmarks", "data_prep", "docs", "examples", "recipe", "tests", "verl_ext")
+FOLDERS = ("benchmarks", "data_prep", "docs", "examples", "hydra_plugins", "recipe", "tests", "verl_ext")
 PYTHON = [*sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")), ROOT / "setup.py"]
 SCRIPTS = sorted(path for folder in FOLDERS for end in ("sh", "sbatch") for path in (ROOT / folder).rglob(f"*.{end}"))
 HEADER_LINES = 2

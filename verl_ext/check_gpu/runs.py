@@ -115,8 +115,7 @@ def start(
     if on_gpu:
         command += settings
     else:
-        script = 'source "$0" && exec "$1" "$2" "$3" "${CPU_STACK[@]}" "${@:4}"'
-        command = ["bash", "-c", script, str(CPU_STACK), *command, *settings]
+        command = ["bash", "-c", 'source "$0" && exec "$@"', str(CPU_STACK), *command, "+cpu=alone", *settings]
     environment = {
         **os.environ,
         "HF_HUB_OFFLINE": "1",

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``care dry-run OVERRIDES...``: resolve and validate a training command without running it.
 
-Takes the overrides of ``python -m verl.trainer.main_ppo``, composes the same Hydra configuration, resolves every
-interpolation and runs verl's and CARE's own validation. Needs no GPU, model or data. With ``--show KEY`` it prints a
-part of the result.
+Takes the overrides of ``python -m verl.trainer.main_ppo``, groups such as ``+method=dapo`` among them, composes the
+same Hydra configuration, resolves every interpolation and runs verl's and CARE's own validation. Needs no GPU, model or
+data. With ``--show KEY`` it prints a part of the result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 
-from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -162,6 +162,9 @@ def in_a_line(error: Exception) -> str:
             f"{error.override}: {text} Write key=value, for options of Hydra's own command line can not be checked; a "
             """value that holds one of = , ( ) { } [ ] needs quotes that reach Hydra: 'key="a=b"'."""
         )
+    if isinstance(error, MissingConfigException):
+        # It ends with every folder that was looked in.
+        return text.partition(" Config search path:")[0]
     if isinstance(error, ConfigCompositionException):
         return f"{text} (if the key is spelt right: verl does not list it)"
     if isinstance(error, TypeError):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``care memory``: does LoRA training fit one GPU? Arithmetic from the model's shape.
 
-The terms follow verl 0.9.1's FSDP engine and vLLM in sleep mode, with the settings of ``examples/lib/lora.sh``.
+The terms follow verl 0.9.1's FSDP engine and vLLM in sleep mode, with the settings of ``recipe/care/conf/lora``.
 Rollouts, log-probs and the update take turns, so the largest of the three counts. Terms are rounded up where in doubt;
 none has been measured on a GPU.
 """

@@ -18,7 +18,7 @@ class Method:
 
     Attributes:
         name: What it is called.
-        algorithm: ``METHOD`` of the demo script; ``examples/lib/methods.sh`` says what each sets.
+        algorithm: ``METHOD`` of the demo script; ``recipe/care/conf/method`` says what each sets.
         overrides: Further verl overrides.
     """
 

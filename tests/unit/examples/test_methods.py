@@ -9,7 +9,6 @@ this process: loading verl once instead of once a script.
 import dataclasses
 import functools
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from recipe.tiny.suite.tables import TABLES
 from verl_ext.checks.dry_run import compose, summary, validate
 
 ROOT = Path(__file__).parents[3]
-METHODS = ("grpo", "dapo", "gspo", "care_no_rgr", "care")
+CONF = ROOT / "recipe" / "care" / "conf"
+METHODS = ("care", "care_no_rgr", "dapo", "grpo", "gspo")
 GPU_SCRIPTS = sorted(path.name for path in (ROOT / "examples").glob("run_qwen*_care.sh"))
 TINY = "run_tiny_vlm_care_cpu.sh"
 ACTOR = "actor_rollout_ref.actor"
@@ -199,19 +199,17 @@ def test_the_tiny_suites_main_table_has_every_method():
 
 def test_tables_of_the_tiny_suite_change_what_they_say():
     """Over what the demo sets itself; two lines of a table never come to the same."""
-    script = (ROOT / "examples" / "run_tiny_vlm_care_cpu.sh").read_text()
-    dynamic_sampling = tuple(
-        re.findall(r"algorithm\.filter_groups\S+", (ROOT / "examples" / "lib" / "methods.sh").read_text())
-    )
-    demos = re.search(r"^CARE_SETTINGS=\((.*)\)$", script, re.MULTILINE)[1].split()
+    dynamic = OmegaConf.load(CONF / "method" / "dapo.yaml").algorithm.filter_groups
+    dynamic_sampling = tuple(f"algorithm.filter_groups.{key}={value}" for key, value in dynamic.items())
+    demo = OmegaConf.load(CONF / "tiny" / "regions.yaml").algorithm.care
     for table in TABLES.values():
         seen = {}
         for method in table.methods:
             ours = [one for one in method.overrides if one.startswith("++algorithm.care.")]
             others = tuple(one for one in method.overrides if one not in ours)
             assert others in ((), dynamic_sampling)
-            given = [one.lstrip("+").removeprefix("algorithm.care.") for one in (*demos, *ours)]
-            care = CareConfig.of_run(OmegaConf.from_dotlist(given))
+            given = [one.lstrip("+").removeprefix("algorithm.care.") for one in ours]
+            care = CareConfig.of_run(OmegaConf.merge(demo, OmegaConf.from_dotlist(given)))
             seen[method.name] = (method.algorithm, care, others)
             if method.name.startswith("paper"):
                 rgr = dataclasses.replace(CareConfig().rgr, importance="none")
@@ -225,5 +223,5 @@ def test_tables_of_the_tiny_suite_change_what_they_say():
     assert CareConfig.of_run(OmegaConf.from_dotlist(best)) == preset != CareConfig()
     # Hydra reads the last of them as that.
     papers = next(one for one in TABLES["main"].methods if one.name == "paper")
-    config = compose([*demos, *papers.overrides], resolve=False)
+    config = compose(["+tiny=[demo,regions]", *papers.overrides], resolve=False)
     assert CareConfig.of_run(config.algorithm.care).regions == CareConfig().regions

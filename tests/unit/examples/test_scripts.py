@@ -11,6 +11,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from recipe.tiny.suite.tables import TABLES
+from verl_ext.checks.dry_run import compose
 
 ROOT = Path(__file__).parents[3]
 RL = ["run_qwen2_5_vl_3b_care.sh", "run_qwen2_5_vl_7b_care.sh", "run_qwen3_vl_8b_care.sh"]
@@ -219,10 +220,10 @@ def test_set_up_mends_an_environment_without_pip(run, tmp_path):
 def test_the_attention_without_flash_attn_pads_rows(script, run, stub, calls):
     assert run(script, DRY_RUN="1", PYTHON=str(stub)).returncode == 0
     assert run(script, DRY_RUN="1", PYTHON=str(stub), ATTENTION="sdpa").returncode == 0
-    packed, padded = (_values(call[3:]) for call in calls()[-2:])
-    kind = "actor_rollout_ref.model.override_config.attn_implementation"
-    assert packed["actor_rollout_ref.model.use_remove_padding"] is True and kind not in packed
-    assert padded["actor_rollout_ref.model.use_remove_padding"] is False and padded[kind] == "sdpa"
+    packed, padded = (compose(call[3:]).actor_rollout_ref.model for call in calls()[-2:])
+    kind = "attn_implementation"
+    assert packed.use_remove_padding is True and kind not in packed.override_config
+    assert padded.use_remove_padding is False and padded.override_config[kind] == "sdpa"
     result = run(script, DRY_RUN="1", PYTHON=str(stub), ATTENTION="flash")
     assert result.returncode == 2 and "ATTENTION=flash: set it to" in result.stderr
 
@@ -237,7 +238,7 @@ def test_a_small_machine_has_logical_cpus_enough(script, run, stub, calls):
     assert "ray_kwargs.ray_init.num_cpus" not in cluster
     for values in (alone, cluster):
         assert values["transfer_queue.backend.SimpleStorage.num_data_storage_units"] == 8
-        assert values["trainer.max_actor_ckpt_to_keep"] == 2
+    assert compose(calls()[-1][3:]).trainer.max_actor_ckpt_to_keep == 2
 
 
 @pytest.mark.parametrize("script", RL)

@@ -169,7 +169,7 @@ def test_lines_are_valid(file, sweep):
     assert len(_ran(result)) == len(settings) == len({tuple(words) for words in settings.values()})
     for method, *overrides in settings.values():
         assert method in {f"METHOD={name}" for name in ("grpo", "dapo", "gspo", "care_no_rgr", "care")}
-        # methods.sh and test_methods.py cover what METHOD sets; here a line adds to algorithm.care only.
+        # test_methods.py covers what METHOD sets; here a line adds to algorithm.care only.
         keys = [override.removeprefix("+algorithm.care.") for override in overrides]
         assert all(key != override for key, override in zip(keys, overrides, strict=True))
         changed = CareConfig.from_omegaconf(OmegaConf.from_dotlist(keys))
