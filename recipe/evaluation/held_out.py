@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Format compliance and accuracy of a checkpoint on held-out questions, by the project's verifier.
 
-    python -m recipe.cold_start.evaluate --model MODEL --data val.parquet --out before.json
+    python -m recipe.evaluation.held_out --model MODEL --data val.parquet --out before.json
 
 answers every question once, greedily, and writes the shares to ``before.json`` and every response with its verdict to
 ``before.responses.jsonl``. An interrupted run goes on; a finished one is kept as long as nothing it depends on changed.
@@ -24,8 +24,8 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from recipe.care.reward import compute_score
-from recipe.cold_start.generate import ENGINES, Answer, in_batches
-from recipe.cold_start.questions import Asked, read_asked
+from recipe.evaluation.generate import ENGINES, Answer, in_batches
+from recipe.evaluation.questions import Asked, read_asked
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from lmms_eval.protocol import ChatMessages
 
-from recipe.evaluation.lmms_run import Asking
+from recipe.evaluation.asking import Asking
 from recipe.evaluation.responses import Response, ResponseFile, request_key
 
 RETRIES = 5

@@ -21,10 +21,10 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from recipe.evaluation.asking import Asking
 from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, METRICS, Benchmark, find_benchmarks, locate
 from recipe.evaluation.messages import user_content
 from recipe.evaluation.responses import ResponseFile, request_key
@@ -41,36 +41,6 @@ NO_JUDGE = {
 }
 SYSTEM_PROMPT = "SYSTEM_PROMPT"
 """Name under which the utilities of each reasoning task keep lmms-eval's instruction to use the tags."""
-
-
-@dataclass(frozen=True)
-class Asking:
-    """How the server is asked."""
-
-    endpoint: str
-    model: str
-    max_tokens: int
-    concurrency: int
-    timeout_s: float
-    banned_tokens: tuple[int, ...] = ()
-    """Tokens never sampled: image and video tokens, behind which nothing would stand."""
-
-    def __post_init__(self) -> None:
-        if self.max_tokens < 1 or self.concurrency < 1:
-            raise ValueError("--max-tokens and --concurrency must be at least 1")
-
-    def request(self, messages: Sequence[Mapping[str, object]]) -> dict[str, object]:
-        """A greedy request."""
-        request = {
-            "model": self.model,
-            "messages": list(messages),
-            "temperature": 0.0,
-            "max_tokens": self.max_tokens,
-            "seed": 0,
-        }
-        if self.banned_tokens:
-            request["logit_bias"] = {str(token): -100.0 for token in self.banned_tokens}
-        return request
 
 
 def task_config(benchmark: Benchmark, dataset: str, max_tokens: int) -> dict[str, object]:

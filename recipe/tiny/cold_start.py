@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make everything the tiny cold start needs, offline: lessons, questions, tokenizer, untrained model.
 
-    python -m recipe.cold_start.prepare_tiny --out runs/tiny_cold
+    python -m recipe.tiny.cold_start --out runs/tiny_cold
 
 writes
 
@@ -27,8 +27,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from transformers.utils import logging as transformers_logging
 
 from data_prep import vision_r1_cold
@@ -77,20 +75,6 @@ class LessonSettings:
 def with_converters_instruction(text: str) -> str:
     """Text of the tiny recipe with the instruction that ``data_prep`` writes: one instruction for SFT and RL."""
     return text.replace(prompts.INSTRUCTION, INSTRUCTION)
-
-
-def write_questions(settings: QuestionSettings, folder: Path) -> None:
-    """Write the splits in verl's RL format."""
-    write_splits(settings.data, folder)
-    for split in SPLITS:
-        path = folder / f"{split}.parquet"
-        table = pq.read_table(path)
-        asked = [
-            [{**message, "content": with_converters_instruction(message["content"])} for message in prompt]
-            for prompt in table["prompt"].to_pylist()
-        ]
-        place = table.schema.get_field_index("prompt")
-        pq.write_table(table.set_column(place, table.schema.field(place), pa.array(asked, table["prompt"].type)), path)
 
 
 def write_base(settings: ColdBaseSettings, folder: Path) -> None:
@@ -152,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     questions = QuestionSettings(DataSettings(task, options.train, options.val, options.test, seed))
     if not store.is_finished(data, questions):
         with store.making(data, questions) as draft:
-            write_questions(questions, draft)
+            write_splits(questions.data, draft, spell=with_converters_instruction)
     model = ColdBaseSettings(options.family, task, seed)
     if not store.is_finished(base, model):
         with store.making(base, model) as draft:

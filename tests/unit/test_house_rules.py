@@ -14,7 +14,7 @@ HEADER_LINES = 2
 PURE = {"recipe", "torch", "numpy", "sympy", "math_verify"}
 """What the algorithm and the verifier may import besides the standard library; ``recipe`` is ``recipe.care``."""
 ADAPTERS = ("verl_ext", "tests", "benchmarks")
-VLLM_ITSELF = ("recipe/cold_start/generate.py", "recipe/evaluation/serve.py")
+VLLM_ITSELF = ("recipe/evaluation/generate.py", "recipe/evaluation/serve.py")
 """They have a model answer questions outside of any training."""
 
 

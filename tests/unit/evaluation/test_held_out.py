@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from recipe.cold_start.evaluate import evaluate, identity, main, read_responses, summarise
-from recipe.cold_start.questions import Asked, read_asked
+from recipe.evaluation.held_out import evaluate, identity, main, read_responses, summarise
+from recipe.evaluation.questions import Asked, read_asked
 
 BASIS = {"model": "m", "rows": 4}
 RIGHT, WRONG, BARE = "<think>2+2=4</think>\n<answer>4</answer>", "<think>a</think>\n<answer>5</answer>", "4"

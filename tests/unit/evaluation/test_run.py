@@ -4,7 +4,7 @@
 
 import pytest
 
-from recipe.evaluation.lmms_run import Asking
+from recipe.evaluation.asking import Asking
 from recipe.evaluation.responses import Response, ResponseFile, read_responses, request_key
 from recipe.evaluation.run import main
 from recipe.evaluation.server import Serving, command, served
