@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.file.output import GROUP_BYTES, GroupWriter, replacing, write_text
+from data_prep.file.output import GROUP_BYTES, GroupWriter, write_table, write_text
 from data_prep.file.report import Entry, read_entries
 from data_prep.file.review import Exhibit, Gallery
 from data_prep.row.outcome import Kept, Outcome
@@ -91,10 +91,7 @@ class Parts:
             following: Position in the input behind it.
         """
         part = self._part(self._count)
-        with replacing(part.parquet) as draft:
-            writer = GroupWriter(draft, table.schema)
-            writer.write(table)
-            writer.close()
+        write_table(part.parquet, table)
         write_text(part.report, (entry.as_line() for entry in entries))
         write_text(part.review, (exhibit.as_line() for exhibit in exhibits))
         write_text(part.note, [json.dumps({"next": following})])

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class InputTable:
     rows: int
     read: int
     """Rows of the dataset that the converter looked at; as many as ``rows`` if its manifest is gone."""
-    licences: dict[str, Licence]
+    licences: Mapping[str, Licence]
 
 
 @dataclass(frozen=True)
