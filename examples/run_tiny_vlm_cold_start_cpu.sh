@@ -12,7 +12,7 @@
 #   MODEL=runs/tiny_cold_start/model DATA_DIR=runs/tiny_cold bash examples/run_tiny_vlm_care_cpu.sh
 #
 # Variables: EPOCHS (3), LR (2e-3), BATCH_SIZE (64), RANKS (1), FAMILY (qwen2_5_vl | qwen3_vl), PREPARATION (more
-# arguments for recipe.cold_start.prepare_tiny), RUN_DIR (runs/tiny_cold_start), DATA_DIR (runs/tiny_cold), VENV (.venv),
+# arguments for recipe.tiny.cold_start), RUN_DIR (runs/tiny_cold_start), DATA_DIR (runs/tiny_cold), VENV (.venv),
 # SKIP_SETUP (0), DRY_RUN (0: with 1 the configuration is resolved and validated, and nothing made; the environment has to
 # be there then). Started again, it goes on from its last checkpoint.
 set -euo pipefail
@@ -76,10 +76,10 @@ if [[ $DRY_RUN == 1 ]]; then
 fi
 cd "$ROOT"
 read -ra PREPARATION <<<"${PREPARATION:-}"
-"$PYTHON" -m recipe.cold_start.prepare_tiny --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
+"$PYTHON" -m recipe.tiny.cold_start --out "$DATA_DIR" --family "$FAMILY" "${PREPARATION[@]}"
 "$PYTHON" -m verl_ext.checks.record "$RUN_DIR"
 evaluate() {
-    "$PYTHON" -m recipe.cold_start.evaluate --model "$1" --data "$DATA_DIR/data/test.parquet" --out "$RUN_DIR/$2.json" \
+    "$PYTHON" -m recipe.evaluation.held_out --model "$1" --data "$DATA_DIR/data/test.parquet" --out "$RUN_DIR/$2.json" \
         --max-tokens 40 --batch-size 128
 }
 evaluate "$DATA_DIR/base" before

@@ -48,7 +48,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "After training": (
         Command("evaluate", "recipe.evaluation.run", "the benchmarks, a model against another"),
         Command("evaluate-report", "recipe.evaluation.report", "the tables of an evaluation, with intervals"),
-        Command("evaluate-held-out", "recipe.cold_start.evaluate", "answers to held-out questions, before RL or after"),
+        Command("evaluate-held-out", "recipe.evaluation.held_out", "answers to held-out questions, before RL or after"),
         Command("checkpoint", "recipe.release.checkpoint", "find what is to be merged"),
         Command("check-model", "recipe.release.check", "is a merged model what was trained"),
         Command("rewrite-model", "recipe.release.rewrite", "another tokenizer or chat template for a merged model"),
@@ -63,7 +63,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tiny-suite-page", "recipe.tiny.suite.page", "the results page of the suite"),
         Command("tiny-repair", "recipe.tiny.repair_controls", "do repairs pass because of the cue"),
         Command("tiny-benchmarks", "recipe.evaluation.tiny_sets", "small benchmark sets in the real schemas"),
-        Command("tiny-cold-start", "recipe.cold_start.prepare_tiny", "a tiny model and data for a cold start"),
+        Command("tiny-cold-start", "recipe.tiny.cold_start", "a tiny model and data for a cold start"),
     ),
 }
 """What ``care --help`` shows, in its order."""

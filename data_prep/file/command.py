@@ -9,16 +9,12 @@ import errno
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from data_prep.errors import InputError
-from data_prep.file.interrupts import kept_interrupts
 from data_prep.file.job import Job, run
-from data_prep.file.manifest import Licence, Manifest, report_path
-from data_prep.file.report import REASONS
-from data_prep.row.convert import Rules
-from data_prep.row.examples import Reader
-from data_prep.row.lengths import PromptMeter
+from data_prep.file.manifest import Manifest, report_path
+from data_prep.row.examples import Read
+from data_prep.row.outcome import Kept
 from recipe.care.errors import CareError
 
 FAILED = 2
@@ -33,90 +29,24 @@ _LEAST = dict.fromkeys(
 )
 _LEAST["seed"] = 0
 PART_ROWS = 1000
-MAX_PROMPT_LENGTH = 2048
 
 
-def make_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser with the options every converter has.
+def add_run_options(parser: argparse.ArgumentParser, part_rows: str) -> None:
+    """Add the options that say how to run, and not what to make.
 
     Args:
-        command: Its name under ``care``.
-        description: What it reads, writes and leaves out.
-        examples: Command lines to copy.
-
-    Returns:
-        The parser, to which a converter may add its own options.
+        parser: Of a converter.
+        part_rows: What ``--part-rows`` is for.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"care {command}",
-        description=description,
-        epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     add = parser.add_argument
-    add("--output", required=True, metavar="DIR", help="folder for the files; it is created")
-    add("--model", help="hub id or folder of the model to train: measure every prompt with its processor")
-    add(
-        "--max-prompt-length",
-        type=int,
-        metavar="N",
-        help=f"with --model: leave out prompts of more tokens; data.max_prompt_length ({MAX_PROMPT_LENGTH})",
-    )
     add("--limit", type=int, metavar="N", help="look at the first N rows of the input only")
     add("--workers", type=int, default=1, metavar="N", help="threads that check images (1); the output is the same")
-    add(
-        "--part-rows",
-        type=int,
-        default=PART_ROWS,
-        metavar="N",
-        help=f"rows after which an interrupted run can go on ({PART_ROWS}), and most rows of a row group",
-    )
+    add("--part-rows", type=int, default=PART_ROWS, metavar="N", help=part_rows)
     add(
         "--resume",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="go on with an interrupted run, keep a finished one (default); --no-resume starts again",
-    )
-    return parser
-
-
-def make_job(
-    options: argparse.Namespace,
-    name: str,
-    reader: Reader,
-    rules: Callable[[PromptMeter | None, int], Rules],
-    licence: Licence,
-) -> Job:
-    """A conversion from a command line.
-
-    Args:
-        options: The parsed command line.
-        name: Name of the output, without suffix.
-        reader: The input.
-        rules: Makes the rules, given the meter and the longest prompt.
-        licence: Of the data.
-
-    Returns:
-        The job.
-    """
-    longest = MAX_PROMPT_LENGTH if options.max_prompt_length is None else options.max_prompt_length
-    meter = PromptMeter(options.model) if options.model else None
-    where = ("input", "output", "images", "workers", "resume", "model")
-    chosen = {key: value for key, value in sorted(vars(options).items()) if key not in where}
-    if meter:
-        name_of_model = Path(options.model).name
-        chosen |= {"model": name_of_model, "processor": meter.identity, "patch_size": meter.patch_size}
-        chosen["max_prompt_length"] = longest
-    return Job(
-        reader=reader,
-        rules=rules(meter, longest),
-        licence=licence,
-        parquet=Path(options.output).expanduser() / f"{name}.parquet",
-        options=chosen,
-        limit=options.limit,
-        workers=options.workers,
-        part_rows=options.part_rows,
-        resume=options.resume,
     )
 
 
@@ -137,7 +67,7 @@ def check_numbers(options: argparse.Namespace) -> None:
         raise InputError("--max-prompt-length needs --model, whose processor measures the prompts")
 
 
-def execute(options: argparse.Namespace, prepare: Callable[[argparse.Namespace], Job]) -> int:
+def execute(options: argparse.Namespace, prepare: Callable[[argparse.Namespace], Job[Read, Kept]]) -> int:
     """Run a converter and say how it went.
 
     Args:
@@ -169,12 +99,8 @@ def supervise(work: Callable[[], str], again: str = RESUMES) -> int:
     """
     warnings.filterwarnings("ignore", module="PIL")  # what Pillow says of damaged images, the report does
     try:
-        with kept_interrupts():
-            print(work())
+        print(work())
     except KeyboardInterrupt:
-        # CPython 3.11 counts an interrupt inside an ``exec`` of a string, as dataclasses do, as unhandled and would end
-        # with the signal whatever is returned here; the next such ``exec`` resets that. Can go when CPython sees to it.
-        exec("")
         return _fail(f"interrupted; {again}")
     except CareError as error:
         return _fail(str(error))
@@ -194,16 +120,15 @@ def _actions(manifest: Manifest) -> tuple[tuple[str, Mapping[str, int]], ...]:
     return ("dropped", manifest.dropped), ("repaired", manifest.repaired), ("look at", manifest.listed)
 
 
-def _summary(job: Job, manifest: Manifest) -> str:
+def _summary(job: Job[Read, Kept], manifest: Manifest) -> str:
     lines = [f"{manifest.read:,} rows read, {manifest.rows:,} kept, {sum(manifest.dropped.values()):,} dropped"]
     for action, counts in _actions(manifest):
         by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        lines += [f"  {action:<8} {count:>7,}  {reason}: {REASONS[reason]}" for reason, count in by_count]
-    lines += [f"  kept     {count:>7,}  {kind}" for kind, count in sorted(manifest.counts.answer_type.items())]
+        lines += [f"  {action:<8} {count:>7,}  {reason}: {job.form.reasons[reason]}" for reason, count in by_count]
+    lines += [f"  kept     {count:>7,}  {kind}" for kind, count in sorted(manifest.counts.answer_type.items()) if kind]
     without = manifest.counts.images["0"]
     lines += [f"  kept     {without:>7,}  without an image"] * bool(without)
-    if job.rules.meter is None:
-        lines.append("prompt lengths were not measured; give --model, or let verl filter")
+    lines += job.notes
     lines.append(
         f"wrote {job.parquet} ({manifest.size / 2**20:,.2f} MiB), its manifest, and {report_path(job.parquet)}"
     )

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -109,14 +108,22 @@ def report_path(parquet: Path) -> Path:
     return parquet.with_suffix(".report.jsonl")
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What the manifest of an input says; None stands for what it does not say."""
+
+    fingerprint: str | None = None
+    read: int | None = None
+    licences: Mapping[str, Licence] | None = None
+
+
 def recorded_fingerprint(parquet: Path) -> str | None:
     """The fingerprint a finished output was made with; None where there is none."""
-    fingerprint = read_manifest(parquet).get("fingerprint")
-    return fingerprint if isinstance(fingerprint, str) else None
+    return read_manifest(parquet).fingerprint
 
 
-def read_manifest(parquet: Path) -> Mapping[str, Any]:
-    """The manifest of a parquet file; empty where there is none.
+def read_manifest(parquet: Path) -> Recorded:
+    """The manifest of a parquet file; nothing in it where there is none.
 
     Raises:
         InputError: There is something else in its place.
@@ -128,7 +135,12 @@ def read_manifest(parquet: Path) -> Mapping[str, Any]:
         raise InputError(f"{path}: no manifest ({error}); delete it, and make {parquet.name} again") from error
     if not isinstance(record, dict):
         raise InputError(f"{path}: no manifest; delete it, and make {parquet.name} again")
-    return record
+    fingerprint, read, licences = (record.get(name) for name in ("fingerprint", "read", "licences"))
+    return Recorded(
+        fingerprint if isinstance(fingerprint, str) else None,
+        read if isinstance(read, int) else None,
+        {name: Licence(**terms) for name, terms in licences.items()} if isinstance(licences, dict) else None,
+    )
 
 
 def versions(extra: Sequence[str] = ()) -> dict[str, str]:

@@ -73,6 +73,16 @@ def writing_groups(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[GroupWrit
             writer.close()
 
 
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as a file of one row group.
+
+    The writer is gone when this returns: Python ignores a Ctrl-C that comes inside a ``__del__`` such as pyarrow's
+    writer has, and one that is sent as soon as a part is finished must not meet it.
+    """
+    with writing_groups(path, table.schema) as writer:
+        writer.write(table)
+
+
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Keep a second run from writing the same file at the same time.

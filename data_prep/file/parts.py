@@ -14,48 +14,16 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.file.output import GROUP_BYTES, GroupWriter, replacing, write_text
+from data_prep.file.output import GROUP_BYTES, GroupWriter, write_table, write_text
 from data_prep.file.report import Entry, read_entries
-from data_prep.file.review import Exhibit, Gallery, Shown
+from data_prep.file.review import Exhibit, Gallery
+from data_prep.row.outcome import Kept, Outcome
 
 _FINGERPRINT = "fingerprint.txt"
-
-
-class Sized(Protocol):
-    """A row that is kept."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of its images."""
-
-
-Kept = TypeVar("Kept", bound=Sized)
-Got = TypeVar("Got", bound=Sized, covariant=True)
-
-
-class Result(Protocol[Got]):
-    """What became of a row of the input."""
-
-    @property
-    def index(self) -> int:
-        """Position in the input."""
-
-    @property
-    def row(self) -> Got | None:
-        """None where it was dropped."""
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """What was done to it."""
-
-    @property
-    def shown(self) -> Shown:
-        """What can be shown of it."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +91,7 @@ class Parts:
             following: Position in the input behind it.
         """
         part = self._part(self._count)
-        with replacing(part.parquet) as draft:
-            writer = GroupWriter(draft, table.schema)
-            writer.write(table)
-            writer.close()
+        write_table(part.parquet, table)
         write_text(part.report, (entry.as_line() for entry in entries))
         write_text(part.review, (exhibit.as_line() for exhibit in exhibits))
         write_text(part.note, [json.dumps({"next": following})])
@@ -160,7 +125,7 @@ class Parts:
 
 
 def fill(
-    parts: Parts, outcomes: Iterable[Result[Kept]], to_table: Callable[[Sequence[Kept]], pa.Table], part_rows: int
+    parts: Parts, outcomes: Iterable[Outcome[Kept]], to_table: Callable[[Sequence[Kept]], pa.Table], part_rows: int
 ) -> None:
     """Write outcomes as parts; a part ends after ``GROUP_BYTES`` of images or ``part_rows`` rows that were read.
 

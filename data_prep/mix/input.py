@@ -8,7 +8,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class InputTable:
     rows: int
     read: int
     """Rows of the dataset that the converter looked at; as many as ``rows`` if its manifest is gone."""
-    licences: dict[str, Licence]
+    licences: Mapping[str, Licence]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def open_table(path: Path) -> InputTable:
             "make it with python -m data_prep.virl39k, geometry3k, chartqa, own or vision_r1_cold"
         )
     record = read_manifest(path)
-    unknown = {path.stem: {"name": "unknown", "note": "there was no manifest beside the input"}}
-    licences = {name: Licence(**licence) for name, licence in record.get("licences", unknown).items()}
-    return InputTable(path, schema, rows, record.get("read", rows), licences)
+    unknown = {path.stem: Licence("unknown", "there was no manifest beside the input")}
+    licences = unknown if record.licences is None else record.licences
+    return InputTable(path, schema, rows, rows if record.read is None else record.read, licences)
 
 
 def open_tables(paths: Sequence[Path]) -> list[InputTable]:

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from data_prep.file.report import Dropped, Entry, Remark
 from data_prep.file.review import Shown
-from data_prep.row.examples import SourceImage
+from data_prep.row.characters import LOST
+from data_prep.row.examples import Conversation, SourceImage
 from data_prep.row.images import CheckedImage, check_image
 from data_prep.row.instructions import without_instructions
 from data_prep.row.lengths import PromptMeter
+from data_prep.row.outcome import Outcome
 from data_prep.row.prompts import place_images
 from data_prep.row.schema import IMAGE, OTHER_MEDIA, UNKNOWN
 from data_prep.row.sft_schema import SFT_SCHEMA
-from data_prep.sources.characters import LOST
-from data_prep.sources.vision_r1 import Conversation, ImagePool
 from recipe.care.verifier.extraction import has_format
 
 DATA_SOURCE = "vision_r1_cold"
@@ -59,7 +59,8 @@ _SPECIAL = re.compile(r"<\|\w{1,40}\|>")
 class ColdRules:
     """What decides about the rows."""
 
-    pool: ImagePool
+    image: Callable[[str], bytes | None]
+    """Reads an image by its path in the file; None where there is none."""
     meter: PromptMeter | None
     max_length: int
     """Tokens of prompt and response together, with a meter."""
@@ -84,18 +85,7 @@ class ColdRow:
         return len(self.image.content)
 
 
-@dataclass(frozen=True)
-class ColdOutcome:
-    """What became of a conversation."""
-
-    index: int
-    read: int
-    row: ColdRow | None
-    entries: tuple[Entry, ...]
-    shown: Shown
-
-
-def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
+def convert(conversation: Conversation, rules: ColdRules) -> Outcome[ColdRow]:
     """Convert a conversation.
 
     Args:
@@ -110,9 +100,9 @@ def convert(conversation: Conversation, rules: ColdRules) -> ColdOutcome:
         row, remarks = _convert(conversation, rules)
     except Dropped as drop:
         entry = Entry("dropped", drop.reason, qid, index, drop.detail)
-        return ColdOutcome(index, conversation.read, None, (entry,), _shown(conversation, rules))
+        return Outcome(index, None, (entry,), _shown(conversation, rules))
     entries = tuple(remark.entry(qid, index) for remark in remarks)
-    return ColdOutcome(index, conversation.read, row, entries, _shown(conversation, rules))
+    return Outcome(index, row, entries, _shown(conversation, rules))
 
 
 def _shown(conversation: Conversation, rules: ColdRules) -> Shown:
@@ -123,7 +113,7 @@ def _shown(conversation: Conversation, rules: ColdRules) -> Shown:
         answer_type="",
         question=texts[0] if texts else "",
         gold="\n\n".join(texts[1:]),
-        images=lambda: [rules.pool.read(name) for name in conversation.images],
+        images=lambda: [rules.image(name) for name in conversation.images],
     )
 
 
@@ -150,7 +140,7 @@ def _convert(conversation: Conversation, rules: ColdRules) -> tuple[ColdRow, lis
     response, answer, stripped = _response(target, question)
     remarks += [Remark("final_answer_removed")] * stripped
     name = conversation.images[0]
-    image = check_image(SourceImage(name, rules.pool.read(name)))
+    image = check_image(SourceImage(name, rules.image(name)))
     _check_length(placed.prompt, response, image, rules)
     return ColdRow(conversation, placed.prompt, placed.question, response, answer, image), [*remarks, *image.remarks]
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from data_prep.file.report import Dropped, Entry, Remark
 from data_prep.file.review import Shown
+from data_prep.row.characters import LOST
 from data_prep.row.examples import Example
 from data_prep.row.gold import Gold, check_against_verifier
 from data_prep.row.images import CheckedImage, check_image
 from data_prep.row.lengths import PromptMeter
+from data_prep.row.outcome import Outcome
 from data_prep.row.prompts import Placed, place_images
 from data_prep.row.schema import Row
-from data_prep.sources.characters import LOST
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,7 @@ class Rules:
     excluded_sources: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a row."""
-
-    index: int
-    row: Row | None
-    entries: tuple[Entry, ...]
-    shown: Shown
-
-
-def convert(example: Example, rules: Rules) -> Outcome:
+def convert(example: Example, rules: Rules) -> Outcome[Row]:
     """Convert a row.
 
     Args:

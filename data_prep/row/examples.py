@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from data_prep.row.schema import UNKNOWN
 
@@ -45,13 +45,61 @@ class Example:
     pass_rate_7b: float = UNKNOWN
     pass_rate_32b: float = UNKNOWN
 
+    @property
+    def read(self) -> int:
+        """Rows of the input up to its end, itself included."""
+        return self.index + 1
+
 
 def unreadable(index: int, qid: str, defect: str) -> Example:
     """Stands for a record that is not what its dataset promises."""
     return Example(index, qid, "", (), (), defect=defect)
 
 
-class Reader(Protocol):
+@dataclass(frozen=True)
+class Turn:
+    """One message."""
+
+    role: str
+    """``user``, ``assistant``, ``system``, or what the file says if it is none of the known names."""
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A row of a dataset that shows how to answer."""
+
+    index: int
+    """Position in the input, counted from 0 through all files."""
+    qid: str
+    origin: str
+    """``llava_cot``, ``mulberry``, or the file's name."""
+    turns: tuple[Turn, ...]
+    images: tuple[str, ...]
+    """Paths as the file has them."""
+    read: int
+    """Characters of the files up to its end."""
+    defect: str = ""
+    """Why the record cannot be read; turns and images are empty then."""
+
+
+class Given(Protocol):
+    """A row of a dataset, as far as its place in the input goes."""
+
+    @property
+    def index(self) -> int:
+        """Position in the input, counted from 0."""
+
+    @property
+    def read(self) -> int:
+        """How much of the reader's ``total`` is behind whoever has read it."""
+
+
+Read = TypeVar("Read", bound=Given)
+ReadAs = TypeVar("ReadAs", bound=Given, covariant=True)
+
+
+class Reader(Protocol[ReadAs]):
     """A dataset that can be read from any row on."""
 
     @property
@@ -60,7 +108,7 @@ class Reader(Protocol):
 
     @property
     def total(self) -> int:
-        """How many rows there are."""
+        """How many rows there are, or how many bytes where only reading everything would tell the rows."""
 
-    def read(self, start: int) -> Iterator[Example]:
+    def read(self, start: int) -> Iterator[ReadAs]:
         """Read the rows from position ``start`` on; the images of earlier ones are not opened."""

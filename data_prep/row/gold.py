@@ -10,13 +10,9 @@ from dataclasses import dataclass, replace
 
 from data_prep.file.report import Dropped, Remark
 from data_prep.row.artefacts import (
-    is_date_as_number,
-    is_ratio_as_time,
-    may_be_ratio_as_time,
     with_characters_restored,
 )
 from data_prep.row.examples import Example
-from data_prep.row.options import parse_options
 from data_prep.row.schema import UNKNOWN
 from recipe.care.reward import Score, compute_score
 from recipe.care.verifier.kinds.virl import infer_answer_type
@@ -95,17 +91,6 @@ def sole_answer(example: Example) -> str:
     return example.answers[0]
 
 
-def virl_gold(example: Example, question: str) -> Gold:
-    """The gold of a ViRL39K row: boxed, of any kind, with the options inside the question."""
-    text, remarks = clean_gold(sole_answer(example))
-    options = parse_options(question)
-    if options:
-        return known_choice(text, options, remarks)
-    if text == "None":
-        raise Dropped("gold_none", text)
-    return Gold(text, infer_answer_type(text, ()), remarks=remarks)
-
-
 def known_choice(text: str, options: tuple[str, ...], remarks: tuple[Remark, ...]) -> Gold:
     """Find the option a gold means; the letter is what the prompt asks for."""
     letters = string.ascii_uppercase[: len(options)]
@@ -137,23 +122,6 @@ def _equal_options(text: str, options: tuple[str, ...]) -> list[str]:
     return equal if len(equal) == 1 else []
 
 
-def geometry_gold(example: Example, question: str) -> Gold:
-    """The gold of a Geometry3K row: the text of the right choice, with the number behind it where it is known."""
-    del question
-    raw = sole_answer(example)
-    text, remarks = clean_gold(raw)
-    if text == "None":
-        raise Dropped("gold_none", text)
-    value = UNKNOWN
-    if example.right_choice:
-        position = string.ascii_uppercase.find(example.right_choice)
-        marked = example.choices[position] if 0 <= position < len(example.choices) else ""
-        if "".join(marked.split()) != "".join(raw.split()):
-            raise Dropped("gold_differs_from_choice", f"{raw} against {example.right_choice}: {marked}")
-        value = example.precise_values[position] if example.precise_values else UNKNOWN
-    return with_precise_value(Gold(text, infer_geometry_type(text), remarks=remarks), value)
-
-
 def with_precise_value(gold: Gold, value: float = UNKNOWN) -> Gold:
     """The gold with the unrounded value behind it, unless that contradicts it."""
     if value == UNKNOWN or _rounds_to(value, gold.text):
@@ -173,18 +141,6 @@ def _rounds_to(value: float, text: str) -> bool:
         return False
     slack = 0.5 * 10.0**-gold.decimals if gold.decimals is not None else 1e-3 * abs(float(gold.value))
     return abs(float(gold.value) - value) <= slack * (1 + 1e-9)
-
-
-def chart_gold(example: Example, question: str) -> Gold:
-    """The gold of a ChartQA row, unless a spreadsheet has made something else of it."""
-    text, remarks = clean_gold(sole_answer(example))
-    if is_ratio_as_time(text, question):
-        raise Dropped("ratio_as_time", f"{text}: {question}")
-    if is_date_as_number(text, question):
-        raise Dropped("date_as_number", f"{text}: {question}")
-    if may_be_ratio_as_time(text, question):
-        remarks = (*remarks, Remark("may_be_ratio_as_time", f"{text}: {question}"))
-    return Gold(text, "number" if quantity_of(text) is not None else "text", remarks=remarks)
 
 
 def check_against_verifier(data_source: str, gold: Gold, question: str) -> tuple[Remark, ...]:

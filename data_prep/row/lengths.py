@@ -17,6 +17,9 @@ from data_prep.errors import InputError
 from data_prep.row.images import CheckedImage
 from data_prep.row.schema import IMAGE
 
+PACKAGES = ("transformers", "qwen-vl-utils")
+"""What the counts depend on besides the model."""
+
 
 class PromptMeter:
     """Counts prompt tokens with a model's own processor and patch size."""

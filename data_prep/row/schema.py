@@ -114,6 +114,18 @@ class Row:
         return {f.name: list(getattr(self, f.name)) if f.name in lists else getattr(self, f.name) for f in EXTRA_INFO}
 
     @property
+    def record(self) -> dict[str, object]:
+        """The row as ``SCHEMA`` has it."""
+        return {
+            "data_source": self.data_source,
+            "prompt": [{"role": "user", "content": self.prompt}],
+            "images": [{"bytes": image, "path": None} for image in self.images],
+            "ability": self.ability,
+            "reward_model": {"style": "rule", "ground_truth": self.ground_truth},
+            "extra_info": self.extra_info,
+        }
+
+    @property
     def size(self) -> int:
         """Bytes of its images: all that counts in a row's size."""
         return sum(map(len, self.images))
@@ -121,15 +133,7 @@ class Row:
 
 def to_table(rows: Sequence[Row]) -> pa.Table:
     """Put rows into a table of ``SCHEMA``."""
-    columns = [
-        [row.data_source for row in rows],
-        [[{"role": "user", "content": row.prompt}] for row in rows],
-        [[{"bytes": image, "path": None} for image in row.images] for row in rows],
-        [row.ability for row in rows],
-        [{"style": "rule", "ground_truth": row.ground_truth} for row in rows],
-        [row.extra_info for row in rows],
-    ]
-    return pa.table([pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    return pa.Table.from_pylist([row.record for row in rows], schema=SCHEMA)
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -4,18 +4,27 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import re
 import string
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import InputError
+from data_prep.file.manifest import Licence
+from data_prep.file.report import Dropped
+from data_prep.row.characters import writable
 from data_prep.row.examples import Example, SourceImage, unreadable
+from data_prep.row.gold import Gold, clean_gold, infer_geometry_type, known_choice, sole_answer, with_precise_value
 from data_prep.row.options import parse_options
 from data_prep.row.schema import UNKNOWN
-from data_prep.sources.characters import writable
 from data_prep.sources.files import Files, open_files
+from data_prep.sources.source import RLSource
 from data_prep.sources.strict_json import parse
+from recipe.care.verifier.reading.quantity import quantity_of
 
 FIELDS: dict[str, tuple[type, ...]] = {
     "question": (str,),
@@ -31,6 +40,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
 _REQUIRED = ("question", "answer")
 _MOST = len(string.ascii_uppercase)
 """Images or options of a row."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 class OwnReader:
@@ -152,3 +162,110 @@ def with_options(question: str, options: Sequence[str]) -> str:
         return question
     lines = [f"({letter}) {option}" for letter, option in zip(string.ascii_uppercase, options, strict=False)]
     return "\n".join([question, "Choices:", *lines])
+
+
+def maths_gold(example: Example, question: str) -> Gold:
+    """A number or a formula, with the number behind it where it is known."""
+    del question
+    text, remarks = clean_gold(sole_answer(example))
+    if text == "None":
+        raise Dropped("gold_none", text)
+    gold = Gold(text, infer_geometry_type(text), remarks=remarks)
+    return with_precise_value(gold, *example.precise_values)
+
+
+def choice_gold(example: Example, question: str) -> Gold:
+    """The letter of an option, or of one among several that nobody could read."""
+    text, remarks = clean_gold(sole_answer(example))
+    options = example.choices or parse_options(question)
+    if options:
+        return known_choice(text, options, remarks)
+    if not re.fullmatch("[A-Z]", text):
+        raise Dropped("gold_not_an_option", f"{text}: no options were given or could be read")
+    return Gold(text, "choice", remarks=remarks)
+
+
+def chart_gold(example: Example, question: str) -> Gold:
+    """A number or a text."""
+    del question
+    text, remarks = clean_gold(sole_answer(example))
+    return Gold(text, "number" if quantity_of(text) is not None else "text", remarks=remarks)
+
+
+def text_gold(example: Example, question: str) -> Gold:
+    """Words."""
+    del question
+    text, remarks = clean_gold(sole_answer(example))
+    return Gold(text, "text", remarks=remarks)
+
+
+KINDS: Mapping[str, Callable[[Example, str], Gold]] = {
+    "maths": maths_gold,
+    "choice": choice_gold,
+    "chart": chart_gold,
+    "text": text_gold,
+}
+"""How a gold is read, by the kind of answer; the verifier knows the same kinds."""
+
+DESCRIPTION = f"""\
+Convert rows of your own to DIR/NAME_SPLIT.parquet, with a manifest and a report of every dropped or repaired row beside
+it. The input is a file of JSON lines, one row each:
+
+  {{"question": "How long is BC?", "answer": "5", "images": ["triangles/1.png"]}}
+
+Fields: {", ".join(FIELDS)}; only question and answer are needed. Images are paths below the file's folder or
+below --images. The kind says how the verifier compares an answer with the gold, and becomes the data source KIND/NAME:
+
+  maths   numbers, formulas, equations, sets: whatever is mathematically the same
+  choice  the letter of an option; the options come from "options" or are read out of the question
+  chart   numbers within 5 percent, other texts as they are
+  text    the same words
+"""
+EXAMPLES = """\
+  python -m data_prep.own --kind maths --name mybook --input mybook/rows.jsonl --output data
+  python -m data_prep.own --kind choice --name quiz --input quiz.jsonl --images pictures.zip --output data
+"""
+
+
+def _options(parser: argparse.ArgumentParser, source: RLSource) -> None:
+    add = parser.add_argument
+    add("--input", required=True, metavar="JSONL", help="file of JSON lines")
+    add("--kind", required=True, choices=KINDS, help="how answers are compared")
+    add("--name", required=True, help="what the data is called")
+    add("--images", metavar="PATH", help="folder, zip or tar of the images (the folder of the file)")
+    add("--split", choices=source.splits, default=source.splits[0], help="(train)")
+    add("--licence", default=source.licence.name, metavar="TEXT", help=f"for the manifest ({source.licence.name})")
+
+
+def _chosen(source: RLSource, options: argparse.Namespace) -> RLSource:
+    if not _NAME.fullmatch(options.name):
+        raise InputError(f"--name {options.name}: letters, digits, dots, dashes and underscores only")
+    return dataclasses.replace(
+        source,
+        name=options.name,
+        data_source=f"{options.kind}/{options.name}",
+        gold=KINDS[options.kind],
+        licence=Licence(options.licence, source.licence.note),
+    )
+
+
+def _reader(path: Path, options: argparse.Namespace) -> OwnReader:
+    return OwnReader(path, options.name, Path(options.images).expanduser() if options.images else None)
+
+
+SOURCE = RLSource(
+    name="own",
+    command="data-own",
+    licence=Licence("unknown", "as the command was told"),
+    splits=("train", "val", "test"),
+    reader=_reader,
+    gold=maths_gold,  # or that of another kind
+    own_options=_options,
+    chosen=_chosen,
+    description=DESCRIPTION,
+    examples=EXAMPLES,
+)
+
+
+if __name__ == "__main__":
+    sys.exit(SOURCE.main())

@@ -24,8 +24,8 @@ from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from recipe.cold_start.evaluate import identity
 from recipe.evaluation.benchmarks import BENCHMARKS, LMMS_EVAL, Benchmark, find_benchmarks, locate
+from recipe.evaluation.held_out import identity
 from recipe.evaluation.report import (
     RUNNING_SERVER,
     as_json,

@@ -26,8 +26,8 @@ import torch
 from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
 
 from recipe.care.verifier.extraction import extract_answer
-from recipe.cold_start.generate import answer_with, in_batches, load_model, load_processor
-from recipe.cold_start.questions import Asked, read_asked, render
+from recipe.evaluation.generate import answer_with, in_batches, load_model, load_processor
+from recipe.evaluation.questions import Asked, read_asked, render
 from recipe.release.checkpoint import Checkpoint, full_state, locate
 
 RESULT = "merge_check.json"

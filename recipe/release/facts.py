@@ -159,7 +159,7 @@ def _settings(config: DictConfig, is_rl: bool) -> dict[str, object]:
 
 
 def read_scores(run: Path) -> list[Score]:
-    """Scores of a run: those of ``recipe.cold_start.evaluate``, else of verl's first and last validation dump."""
+    """Scores of a run: those of ``recipe.evaluation.held_out``, else of verl's first and last validation dump."""
     evaluated = [(name, run / f"{name}.json") for name in ("before", "after")]
     if any(path.is_file() for _, path in evaluated):
         return [_evaluated(name, path) for name, path in evaluated if path.is_file()]

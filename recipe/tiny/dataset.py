@@ -4,51 +4,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from data_prep.file.output import write_rows
+from data_prep.row.schema import SCHEMA as SCHEMA
+from data_prep.row.schema import Row
 from recipe.tiny.prompts import user_text
 from recipe.tiny.tasks import TASKS, Question, Task
 
-# verl concatenates files only when their columns agree to the type, so the types are spelled out, not inferred.
-SCHEMA = pa.schema(
-    [
-        ("data_source", pa.string()),
-        ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
-        ("images", pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))),
-        ("ability", pa.string()),
-        ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
-        (
-            "extra_info",
-            pa.struct(
-                [
-                    ("split", pa.string()),
-                    ("index", pa.int64()),
-                    ("qid", pa.string()),
-                    ("source", pa.string()),
-                    ("category", pa.string()),
-                    ("question", pa.string()),
-                    ("answer", pa.string()),
-                    ("answer_type", pa.string()),
-                    ("options", pa.list_(pa.string())),
-                    ("tolerance", pa.float64()),
-                    ("image_sha256", pa.list_(pa.string())),
-                    ("pass_rate_7b", pa.float64()),
-                    ("pass_rate_32b", pa.float64()),
-                ]
-            ),
-        ),
-    ]
-)
-UNKNOWN = -1.0
 MOST_REPEATS = 1000
 FINGERPRINTED = 64
 """Questions a fingerprint is made of; a mixture's have all families among them."""
@@ -125,11 +97,17 @@ def draw_splits(settings: DataSettings) -> dict[str, list[Question]]:
     return {split: draw(task, size, rng_for(settings.seed, split), taken) for split, size in sizes.items()}
 
 
-def write_splits(settings: DataSettings, folder: Path) -> None:
-    """Write ``train.parquet``, ``val.parquet`` and ``test.parquet`` to ``folder``."""
+def write_splits(settings: DataSettings, folder: Path, spell: Callable[[str], str] = str) -> None:
+    """Write ``train.parquet``, ``val.parquet`` and ``test.parquet``.
+
+    Args:
+        settings: What they hold.
+        folder: An existing folder.
+        spell: Makes a row's prompt of the task's.
+    """
     for split, questions in draw_splits(settings).items():
-        rows = [question_row(question, settings.task, split, index) for index, question in enumerate(questions)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / f"{split}.parquet")
+        rows = (as_row(question, settings.task, split, index) for index, question in enumerate(questions))
+        write_rows(folder / f"{split}.parquet", (dataclasses.replace(row, prompt=spell(row.prompt)) for row in rows))
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -160,28 +138,27 @@ def _png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def question_row(question: Question, task: str, split: str, index: int) -> dict[str, object]:
-    """One row of ``SCHEMA``; every key is always present."""
+def as_row(question: Question, task: str, split: str, index: int) -> Row:
+    """A question as one row of the training files."""
     image = _png(question.image)
-    return {
-        "data_source": f"tiny_{question.family}",
-        "prompt": [{"role": "user", "content": user_text(question)}],
-        "images": [{"bytes": image, "path": None}],
-        "ability": "math",
-        "reward_model": {"style": "rule", "ground_truth": question.answer},
-        "extra_info": {
-            "split": split,
-            "index": index,
-            "qid": f"tiny_{task}-{split}-{index}",
-            "source": "tiny",
-            "category": question.family,
-            "question": question.question,
-            "answer": question.answer,
-            "answer_type": question.answer_type,
-            "options": list(question.options),
-            "tolerance": UNKNOWN,
-            "image_sha256": [hashlib.sha256(image).hexdigest()],
-            "pass_rate_7b": UNKNOWN,
-            "pass_rate_32b": UNKNOWN,
-        },
-    }
+    return Row(
+        data_source=f"tiny_{question.family}",
+        prompt=user_text(question),
+        images=(image,),
+        ground_truth=question.answer,
+        split=split,
+        index=index,
+        qid=f"tiny_{task}-{split}-{index}",
+        question=question.question,
+        answer=question.answer,
+        answer_type=question.answer_type,
+        image_sha256=(hashlib.sha256(image).hexdigest(),),
+        source="tiny",
+        category=question.family,
+        options=question.options,
+    )
+
+
+def question_row(question: Question, task: str, split: str, index: int) -> dict[str, object]:
+    """The same as a record of ``SCHEMA``."""
+    return as_row(question, task, split, index).record

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     run_dir: Path = options.run_dir.resolve()
     run_dir.mkdir(parents=True, exist_ok=True)
-    status = _train(run_dir, options.overrides)
+    status = train(run_dir, options.overrides)
     if status != 0:
         print(
             f"{options.label}: stopped with status {status}; the log is {run_dir / 'train.log'}, which ends with",
@@ -59,14 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _train(run_dir: Path, overrides: Sequence[str]) -> int:
+def train(run_dir: Path, overrides: Sequence[str]) -> int:
+    """Train once, showing how it goes; returns the trainer's exit status."""
     attempt = len(metrics_files(run_dir)) + 1
     metrics_file, cpu_file = (run_dir / f"{name}-{attempt}.jsonl" for name in ("metrics", "cpu"))
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     # Not in the environment: a cluster that is there already would not pass it on.
     logged = f"+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH={hydra_value(metrics_file)}"
     command = [sys.executable, "-m", "verl.trainer.main_ppo", *overrides, logged]
-    _adopt_orphans()
+    adopt_orphans()
     print(f"training; the full log is {run_dir / 'train.log'}", flush=True)
     with open(run_dir / "train.log", "ab") as log:
         # A session of its own: Ctrl-C in the terminal then reaches only this process, which stops the rest in order.
@@ -75,12 +76,12 @@ def _train(run_dir: Path, overrides: Sequence[str]) -> int:
         )
     stops = [signal.signal(number, _raise_interrupt) for number in (signal.SIGTERM, signal.SIGHUP)]
     try:
-        _follow(trainer, metrics_file, cpu_file)
+        follow(trainer, metrics_file, cpu_file)
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
         trainer.send_signal(signal.SIGINT)
     finally:
-        _stop_everything(trainer)
+        stop_everything(trainer)
         for number, handler in zip((signal.SIGTERM, signal.SIGHUP), stops, strict=True):
             signal.signal(number, handler)
     return trainer.returncode
@@ -98,13 +99,13 @@ def _raise_interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """Become the parent of every process whose own parent dies, so that none of Ray's or vLLM's is lost sight of."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path, cpu_file: Path) -> None:
+def follow(trainer: subprocess.Popen[bytes], metrics_file: Path, cpu_file: Path) -> None:
     """Print a line per step until the trainer ends, and keep what its processes cost."""
     printed = 0
     began = time.monotonic()
@@ -122,7 +123,7 @@ def _follow(trainer: subprocess.Popen[bytes], metrics_file: Path, cpu_file: Path
         time.sleep(POLL_S)
 
 
-def _stop_everything(trainer: subprocess.Popen[bytes]) -> None:
+def stop_everything(trainer: subprocess.Popen[bytes]) -> None:
     """Give the trainer time to end, then end whatever is left of it."""
     try:
         trainer.wait(timeout=STOP_PATIENCE_S)

@@ -20,7 +20,7 @@ PURE = {"recipe", "torch", "numpy", "sympy", "math_verify"}
 ADAPTERS = ("verl_ext", "tests", "benchmarks")
 DATA_PLANE = ("verl_ext/repair/worker.py", "verl_ext/step/rollouts.py")
 """The rollout workers' side and the trainer's: what changes where verl does without TransferQueue."""
-VLLM_ITSELF = ("recipe/cold_start/generate.py", "recipe/evaluation/serve.py")
+VLLM_ITSELF = ("recipe/evaluation/generate.py", "recipe/evaluation/serve.py")
 """They have a model answer questions outside of any training."""
 
 

@@ -190,7 +190,7 @@ def draw(table: Table, results: Sequence[Result], out: Path) -> None:
     for axes, (title, label, read) in zip(figure.subplots(3, 2).flat, panels, strict=True):
         for method, colour in zip(table.methods, COLOURS, strict=False):
             curves = [read(one) for one in results if one.is_of(method)]
-            _draw_band(axes, [curve for curve in curves if curve], colour, method.name)
+            draw_band(axes, [curve for curve in curves if curve], colour, method.name)
         axes.set_title(title, fontsize=11)
         axes.set_xlabel(label)
         axes.grid(alpha=0.25)
@@ -207,7 +207,7 @@ def _series(name: str) -> Callable[[Result], Sequence[tuple[float, float]]]:
     return read
 
 
-def _draw_band(axes: Axes, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
+def draw_band(axes: Axes, curves: Sequence[Sequence[tuple[float, float]]], colour: str, label: str) -> None:
     """The mean of several runs' curves point by point, without gaps, and its interval where there are several."""
     whole = ([(x, y) for x, y in point if not math.isnan(y)] for point in zip(*curves, strict=False))
     points = [point for point in whole if point]

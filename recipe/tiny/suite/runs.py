@@ -147,10 +147,10 @@ def known(settings: Settings, data: str) -> list[Result]:
 
 
 def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
-    folder = _folder(method, seed, settings, data)
+    folder = folder_of(method, seed, settings, data)
     start = json.loads(settings.start.read_text()) if settings.start.exists() else None
     if _trained(folder) < settings.steps:
-        _train(method, seed, settings, folder, look_first=start is None)
+        train(method, seed, settings, folder, look_first=start is None)
     rows = [read_rows(folder / "rollouts", step) for step in range(1, settings.steps + 1)]
     care = care_settings(method)
     k = care.k if care.equalize else None
@@ -163,7 +163,7 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     return result
 
 
-def _folder(method: Method, seed: int, settings: Settings, data: str) -> Path:
+def folder_of(method: Method, seed: int, settings: Settings, data: str) -> Path:
     """Where a run is: a longer one goes on from a shorter one's checkpoint, a shorter one leaves a longer one alone.
 
     Runs stay, so one from another start, or of a method that meant something else under the same name, is not this one.
@@ -180,7 +180,8 @@ def _trained(folder: Path) -> int:
     return int(latest.read_text()) if latest.exists() else 0
 
 
-def _train(method: Method, seed: int, settings: Settings, folder: Path, *, look_first: bool) -> None:
+def train(method: Method, seed: int, settings: Settings, folder: Path, *, look_first: bool) -> None:
+    """Train with one method from one seed, or go on with it."""
     held_out = settings.data / "data" / "test.parquet"
     protocol = [f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
     protocol.append(f"data.val_files={hydra_value(held_out)}")

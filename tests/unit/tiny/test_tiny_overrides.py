@@ -62,7 +62,7 @@ def test_a_run_of_the_suite_may_be_anywhere(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.subprocess, "run", note)
     settings = runs.Settings(tmp_path / "a, b (1)", "count", 4)
     folder = settings.out / "run"
-    runs._train(Method("base", "grpo"), 0, settings, folder, look_first=True)
+    runs.train(Method("base", "grpo"), 0, settings, folder, look_first=True)
     read = _read(commands[0])
     assert read["data.val_files"] == str(settings.data / "data" / "test.parquet")
     assert read["trainer.rollout_data_dir"] == str(folder / "rollouts")
@@ -78,10 +78,10 @@ def test_a_run_of_the_demo_may_be_anywhere(tmp_path, monkeypatch):
             commands.append(command)
 
     monkeypatch.setattr(run.subprocess, "Popen", Trainer)
-    for name in ("_adopt_orphans", "_follow", "_stop_everything"):
+    for name in ("adopt_orphans", "follow", "stop_everything"):
         monkeypatch.setattr(run, name, lambda *_: None)
     folder = tmp_path / "a=b (1)"
     folder.mkdir()
-    assert run._train(folder, ["trainer.nnodes=1"]) == 0
+    assert run.train(folder, ["trainer.nnodes=1"]) == 0
     key = "ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH"
     assert _read(commands[0])[key] == str(folder / "metrics-1.jsonl")

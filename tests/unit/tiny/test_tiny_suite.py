@@ -180,14 +180,14 @@ def test_a_run_is_not_taken_for_another_of_its_name(tmp_path, started):
     assert len(folders) == 2
     # Nor one that began from another model.
     method = Method("base", "care")
-    assert runs._folder(method, 0, settings, "a") != runs._folder(method, 0, settings, "b")
+    assert runs.folder_of(method, 0, settings, "a") != runs.folder_of(method, 0, settings, "b")
 
 
 def test_a_run_of_any_method_has_a_folder_that_a_hydra_override_may_name(tmp_path):
     """Found by running: Hydra reads a second "=" as an error."""
     settings = runs.Settings(tmp_path / "out", "count", 4)
     for method in (method for table in TABLES.values() for method in table.methods):
-        name = runs._folder(method, 0, settings, "a").name
+        name = runs.folder_of(method, 0, settings, "a").name
         assert re.fullmatch(r"[\w.-]+", name), name
 
 

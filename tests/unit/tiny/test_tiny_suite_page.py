@@ -41,7 +41,7 @@ def test_the_page_has_what_was_run_and_its_picture(tmp_path):
 
 def test_a_curve_with_gaps_stays_at_its_steps():
     axes = Figure().subplots()
-    page._draw_band(axes, [[(1, math.nan), (2, 0.5), (3, math.nan)], [(1, 0.3), (2, 0.7), (3, math.nan)]], "C0", "x")
+    page.draw_band(axes, [[(1, math.nan), (2, 0.5), (3, math.nan)], [(1, 0.3), (2, 0.7), (3, math.nan)]], "C0", "x")
     assert axes.lines[0].get_xydata().tolist() == [[1.0, 0.3], [2.0, pytest.approx(0.6)]]
 
 

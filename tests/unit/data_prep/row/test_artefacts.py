@@ -16,7 +16,8 @@ from data_prep.row.artefacts import (
     with_characters_restored,
 )
 from data_prep.row.examples import Example
-from data_prep.row.gold import Gold, chart_gold, check_against_verifier, clean_gold, plausible_answers
+from data_prep.row.gold import Gold, check_against_verifier, clean_gold, plausible_answers
+from data_prep.sources.chartqa import chart_gold
 
 RATIO = "What is the ratio between them?"
 

@@ -7,7 +7,7 @@ import pytest
 from data_prep import virl39k
 from data_prep.file.output import write_rows
 from data_prep.file.review import MOST_OF_A_REASON, Exhibit, Side, read_exhibits, review_path
-from tests.unit.data_prep.test_viewer import EVIL, sheet
+from tests.unit.data_prep.viewer.test_viewer import EVIL, sheet
 
 
 def exhibits(parquet):

@@ -10,10 +10,9 @@ import pytest
 
 from data_prep import own
 from data_prep.errors import InputError
-from data_prep.own import KINDS
 from data_prep.row.convert import Rules, convert
 from data_prep.row.schema import SCHEMA
-from data_prep.sources.own import OwnReader
+from data_prep.sources.own import KINDS, OwnReader
 
 
 def write(folder, *rows):

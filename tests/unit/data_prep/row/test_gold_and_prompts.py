@@ -12,17 +12,13 @@ from data_prep.file.output import write_rows
 from data_prep.file.report import REASONS, Dropped
 from data_prep.row.convert import Rules, convert
 from data_prep.row.examples import Example, SourceImage
-from data_prep.row.gold import (
-    Gold,
-    chart_gold,
-    check_against_verifier,
-    clean_gold,
-    geometry_gold,
-    virl_gold,
-)
+from data_prep.row.gold import Gold, check_against_verifier, clean_gold
 from data_prep.row.images import check_image
 from data_prep.row.prompts import INSTRUCTION, place_images
 from data_prep.row.schema import IMAGE, OTHER_MEDIA, SCHEMA, Row, read_rows, to_table
+from data_prep.sources.chartqa import chart_gold
+from data_prep.sources.geometry3k import geometry_gold
+from data_prep.sources.virl39k import virl_gold
 from recipe.care.reward import compute_score
 
 

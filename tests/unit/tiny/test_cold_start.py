@@ -12,8 +12,8 @@ from transformers import AutoProcessor
 from data_prep.row.prompts import INSTRUCTION
 from data_prep.row.sft_schema import SFT_SCHEMA
 from recipe.care.reward import compute_score
-from recipe.cold_start.prepare_tiny import main
-from recipe.cold_start.questions import read_asked, render
+from recipe.evaluation.questions import read_asked, render
+from recipe.tiny.cold_start import main
 
 SIZES = ("--lessons", "48", "--train", "8", "--val", "8", "--test", "8")
 

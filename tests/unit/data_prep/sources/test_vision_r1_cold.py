@@ -24,8 +24,8 @@ from data_prep.row.images import CheckedImage
 from data_prep.row.lengths import PromptMeter
 from data_prep.row.prompts import INSTRUCTION
 from data_prep.row.sft_schema import SFT_SCHEMA
-from data_prep.sources import vision_r1
-from data_prep.sources.vision_r1 import read_conversations
+from data_prep.sources import json_list
+from data_prep.sources.vision_r1_cold import read_conversations
 
 NAMES = [f"vision_r1_cold.{end}" for end in ("manifest.json", "parquet", "report.jsonl", "review.jsonl")]
 CIRCLES = "Wait, let me look at the picture again and count all the bars. " * 4
@@ -231,7 +231,7 @@ def test_any_chunk_size_reads_the_same(tmp_path_factory, rows, chunk, start, ind
     records = [{"id": 1, "image": "x", "conversations": spoken(("human", "gpt"), [text, "y"])} for text in rows]
     file.write_text(json.dumps(records, indent=indent, ensure_ascii=False), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vision_r1, "_CHUNK", chunk)
+        patch.setattr(json_list, "CHUNK", chunk)
         found = list(read_conversations([file], start))
     assert [row.turns[0].text for row in found] == rows[start:]
 

@@ -13,9 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
-from recipe.cold_start.questions import Asked, render
+from recipe.evaluation.questions import Asked, render
+from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
+
+ensure_torchvision_ops()  # before the image processors import torchvision
+
+from transformers import (  # noqa: E402
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    PreTrainedModel,
+    ProcessorMixin,
+)
 
 Answer = Callable[[Sequence[Asked]], list[str]]
 """Answers a batch of questions, one response each, without special tokens."""

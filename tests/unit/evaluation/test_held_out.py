@@ -3,11 +3,13 @@
 """Scores by the project's verifier, in batches, that go on after an interruption."""
 
 import json
+import runpy
+import sys
 
 import pytest
 
-from recipe.cold_start.evaluate import evaluate, identity, main, read_responses, summarise
-from recipe.cold_start.questions import Asked, read_asked
+from recipe.evaluation.held_out import evaluate, identity, main, read_responses, summarise
+from recipe.evaluation.questions import Asked, read_asked
 
 BASIS = {"model": "m", "rows": 4}
 RIGHT, WRONG, BARE = "<think>2+2=4</think>\n<answer>4</answer>", "<think>a</think>\n<answer>5</answer>", "4"
@@ -91,3 +93,12 @@ def test_a_missing_file_is_named(tmp_path, capsys):
     arguments = ["--model", "m", "--data", str(tmp_path / "no.parquet"), "--out", str(tmp_path / "o.json")]
     assert main(arguments) == 2
     assert "no.parquet: there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "command"), [("evaluate", "evaluate-held-out"), ("prepare_tiny", "tiny-cold-start")])
+def test_earlier_names_lead_here(name, command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module(f"recipe.cold_start.{name}", run_name="__main__")
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: care {command} ")

@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from PIL import Image
-from qwen_vl_utils import process_vision_info
-from transformers import ProcessorMixin
+
+from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
+
+ensure_torchvision_ops()  # before the image processors import torchvision
+
+from qwen_vl_utils import process_vision_info  # noqa: E402
+from transformers import ProcessorMixin  # noqa: E402
 
 PLACEHOLDER = "<image>"
 COLUMNS = ("data_source", "prompt", "images", "reward_model", "extra_info")
