@@ -107,7 +107,8 @@ class Method:
         for part, group in rows.groups():
             failed_G = group.valid_B & (group.acc_B <= 0.5)
             right_G = group.valid_B & ~failed_G
-            if (right_G.any() and failed_G.any()) or (not right_G.any() and self.care.rescue.enable):
+            rescued = self.care.rescue.enable and not right_G.any() and failed_G.sum() > 1
+            if rescued or (right_G.any() and failed_G.any()):
                 needed_B[part] |= failed_G
         return needed_B
 

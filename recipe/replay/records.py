@@ -80,7 +80,7 @@ class CreditRun:
     characters: int
     """Of ``output``; the runs of a row cover it from its start."""
     advantage: float
-    """Of each of the tokens; a row's tokens add up to its advantage."""
+    """Of each of the tokens. A row's add up to its advantage; those of a failed repair may have been weighed down."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ class RolloutRecord:
     role: str
     """What CARE used the row for (``recipe.care.method.advantage.Role``)."""
     advantage: float
+    format: float | None = None
+    """1 where rationale and answer stand in their tags and nothing else does, else 0."""
     rule: str | None = None
     """The verifier's rule behind ``acc``."""
     anchor: int | None = None
@@ -138,7 +140,8 @@ class RolloutRecord:
     def line(self) -> str:
         """The record as JSON on one line, without what is null or empty."""
         fields = {name: value for name, value in dataclasses.asdict(self).items() if value not in (None, ())}
-        fields["credit"] = [dataclasses.astuple(run) for run in self.credit]
+        if self.credit:
+            fields["credit"] = [dataclasses.astuple(run) for run in self.credit]
         return json.dumps({VERSION_KEY: VERSION, **fields}, allow_nan=False)
 
 
@@ -166,10 +169,11 @@ class StepRows:
         gts: Gold answers.
         scores: Rewards.
         acc: Verdicts, None where there is none.
+        formats: 1 for a response in the right format, else 0; None where nobody said.
         rules: Rule behind each verdict, if known.
         response_ids: (B, T) tokens of the responses, as trained.
         response_mask: (B, T) 1 where the policy wrote the token and is trained on it.
-        token_advantages: (B, T); a row's add up to its advantage.
+        token_advantages: (B, T), before they are scaled for a way to aggregate the loss.
         regions: Rationale and answer in those tokens.
         result: Roles, anchors, advantages.
         distances: (B,) cosine distance to the nearest anchor, infinite where there is none.
@@ -186,6 +190,7 @@ class StepRows:
     gts: Sequence[str | None]
     scores: Sequence[float]
     acc: Sequence[float | None]
+    formats: Sequence[float | None]
     rules: Sequence[str | None]
     response_ids: torch.Tensor
     response_mask: torch.Tensor
@@ -229,6 +234,7 @@ def build_records(step: StepRows, rows: Iterable[int], table: TokenBytes) -> Ite
             gts=step.gts[row],
             score=float(step.scores[row]),
             acc=step.acc[row],
+            format=step.formats[row],
             rule=step.rules[row],
             role=str(step.result.role[row]),
             anchor=anchor if anchor >= 0 else None,
@@ -284,7 +290,9 @@ def keep_group(group: str, share: float) -> bool:
 
 
 def project(embeddings_BH: np.ndarray, width: int = EMBEDDING_WIDTH) -> np.ndarray:
-    """Shorten embeddings by random signs, the same in every run: (B, width) float32."""
+    """Shorten embeddings by random signs, the same in every run: (B, width) float32. Short ones stay as they are."""
+    if embeddings_BH.shape[1] <= width:
+        return np.asarray(embeddings_BH, dtype=np.float32)
     signs_HW = np.random.default_rng(0).integers(0, 2, (embeddings_BH.shape[1], width), dtype=np.int8) * 2 - 1
     return np.asarray(embeddings_BH, dtype=np.float32) @ signs_HW.astype(np.float32)
 

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``care replay`` as a person runs it, and the page about it."""
 
+import dataclasses
 import json
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from recipe import cli
 from recipe.replay.command import main
 from recipe.replay.methods import METHODS
+from recipe.replay.records import RepairRecord, RolloutRecord, pack_embedding
 from recipe.tiny.tokenizer import train_tokenizer
 from tests.unit.replay.dumps import group, response, row, write
 
@@ -88,6 +91,33 @@ def test_hostile_texts_do_not_reach_the_terminal(capsys, tmp_path):
     assert status == 0 and content["verdicts"]["disputes"] and content["read"]["damaged"] == 1
     assert "[red]" in page and "\\x1b[2J" in page
     assert all(one.isprintable() or one == "\n" for one in page + err)
+
+
+def test_records_bring_distances_likelihoods_and_repairs(capsys, tmp_path):
+    """Two groups, the first of them all wrong: there, one repair of two passed and is used."""
+    repairs = [
+        RepairRecord(outcome, True, response("I guess.", "4"), 0.1, "Again.", response("I count.", "3"), acc)
+        for outcome, acc in (("passed", 1.0), ("failed", 0.0))
+    ]
+    tried = {("a", 0): repairs[0], ("a", 1): dataclasses.replace(repairs[1], used=False)}
+    records = [
+        RolloutRecord(
+            1, f"{name}_{place}_0", name, place, "How many?", response("I count.", "3"), "3", 1.0, acc, "unused", 0.0,
+            tokens=8, logp=-9.0 - place, embedding=pack_embedding(np.eye(4)[place]), repair=tried.get((name, place)),
+        )
+        for name, verdicts in (("a", (1.0, 0.0, 0.0)), ("b", (1.0, 0.0, 0.0)))
+        for place, acc in enumerate(verdicts)
+    ]  # fmt: skip
+    path = write(tmp_path / "1.jsonl", [record.line() for record in records])
+    _, page, _, content = replay(path, capsys=capsys, tmp_path=tmp_path)
+    assert (content["groups"]["all_wrong"], content["groups"]["mixed"]) == (1, 1)
+    assert content["repairs"] == {"tried": {"all wrong": 2}, "passed": {"all wrong": 1}}
+    assert "Repairs recorded in all wrong groups: 2, of which 50.0% passed." in page
+    assert "Distances are those of the run." in page
+    # The repaired row's log-probability is the repair's, so there is none of the failure's in its group.
+    assert content["groups"]["guessed_likeliest"] == 1
+    _, page, _, _ = replay(path, "--embeddings", "lexical", capsys=capsys, tmp_path=tmp_path)
+    assert "words in common in 1 of 1 steps" in page
 
 
 def test_the_verifiers_disputes_are_shown(capsys, tmp_path):

@@ -73,6 +73,7 @@ def step_rows(config: CareConfig) -> StepRows:
         gts=["3"] * 3,
         scores=[1.0, 0.1, 0.0],
         acc=acc,
+        formats=[1.0, 1.0, None],
         rules=["number", "number", "no_answer"],
         response_ids=ids,
         response_mask=mask,
@@ -103,6 +104,7 @@ def test_a_record_is_a_line_of_verls_dump_and_more(records):
         "uid": "p_0_0",
     }
     assert line["care_record"] == VERSION
+    assert line["format"] == 1.0 and "format" not in json.loads(records[2].line())
     assert (line["acc"], line["rule"], line["data"]) == (1.0, "number", dataclasses.asdict(records[0].data))
 
 
@@ -205,7 +207,7 @@ def test_a_replay_sees_the_rollouts_as_they_were_sampled(records, tmp_path):
     assert rows.logp_sum_B.tolist() == pytest.approx([-3, float("nan"), -5], nan_ok=True)
     assert rows.logp_mean_B[0] == pytest.approx(-3 / 35)
     unit = rows.embeddings_BH / np.linalg.norm(rows.embeddings_BH, axis=1, keepdims=True)
-    assert 1 - unit[1] @ unit[0] == pytest.approx(0.2, abs=0.1)
+    assert 1 - unit[1] @ unit[0] == pytest.approx(0.2, abs=1e-3)
 
 
 def test_a_record_without_a_verdict_stays_without(records, tmp_path):
