@@ -17,6 +17,7 @@ CORE = [
     "numpy>=2.0,<3",
     "omegaconf>=2.3,<3",
     # The converters use pillow, tqdm, datasets, huggingface-hub and qwen-vl-utils too: verl-core brings all of them.
+    # `care replay` uses rich, which transformers brings by its command line (typer).
     "pandas>=2.0,<4",
     "pyarrow>=19.0,<27",
     # The verifier's last resort for LaTeX answers; this antlr is the one hydra needs too.
@@ -65,6 +66,7 @@ setup(
             "recipe.cold_start*",
             "recipe.evaluation*",
             "recipe.release*",
+            "recipe.replay*",
             "recipe.tiny*",
             "verl_ext*",
             "data_prep*",

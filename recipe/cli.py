@@ -45,6 +45,9 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("view", "data_prep.viewer", "a page with random rows, for a person to look at"),
         Command("verify", "recipe.care.reward", "score a file of predictions, and say which rule decided"),
     ),
+    "Look at a run": (
+        Command("replay", "recipe.replay", "what each method would do with the rollouts of a run, from its dump"),
+    ),
     "After training": (
         Command("evaluate", "recipe.evaluation.run", "the benchmarks, a model against another"),
         Command("evaluate-report", "recipe.evaluation.report", "the tables of an evaluation, with intervals"),

@@ -38,7 +38,7 @@ attempt "lint" "$VENV/bin/ruff" check .
 attempt "format" "$VENV/bin/ruff" format --check .
 attempt "types" "$VENV/bin/mypy"
 attempt "unit, property and contract tests" \
-    env OMP_NUM_THREADS=1 "$VENV/bin/python" -m pytest -m "not e2e" -n 2 --dist loadfile
+    env -u LOCKED OMP_NUM_THREADS=1 "$VENV/bin/python" -m pytest -m "not e2e" -n 2 --dist loadfile
 attempt "a tiny training run" "$VENV/bin/python" -m pytest -m e2e -k "not survives" tests/e2e/test_training.py
 attempt "an evaluation" "$VENV/bin/python" -m pytest -m e2e tests/e2e/test_evaluate.py
 

@@ -130,7 +130,7 @@ def test_time_on_the_clock_decides_nothing():
 @pytest.mark.parametrize(("script", "started"), [("default_worker.py", True), ("train.py", False)])
 def test_a_ray_worker_starts_the_parser_when_it_loads_the_reward_function(tmp_path, script, started):
     (tmp_path / script).write_text(
-        "import threading; import recipe.care.reward; from recipe.care.verifier import lanes\n"
+        "import threading; import recipe.care.reward; from recipe.care.verifier.parser import pool as lanes\n"
         "[t.join() for t in threading.enumerate() if t.name == 'care-parser-start']\n"
         "print(sum(lane._process is not None for lane in lanes._POOL._lanes))\n"
     )
@@ -185,7 +185,7 @@ def test_a_daemonic_process_may_start_workers(method):
 
 def test_workers_end_with_their_parent():
     script = (
-        "from recipe.care.verifier import lanes; lanes.ask_parser('x','x'); "
+        "from recipe.care.verifier.parser import pool as lanes; lanes.ask_parser('x','x'); "
         "print(*[lane._process.pid for lane in lanes._POOL._lanes if lane._process], flush=True); "
         "import os; os._exit(0)"
     )

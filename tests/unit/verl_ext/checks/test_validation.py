@@ -58,7 +58,7 @@ REFUSED = {
     "actor_rollout_ref.actor.strategy=megatron": (
         "actor_rollout_ref.actor.strategy='megatron'",
         "use fsdp or fsdp2",
-        "algorithm.care.selector=lexical",
+        "algorithm.care.distance=lexical",
     ),
 }
 

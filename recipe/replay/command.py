@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The CARE-verl authors
+# SPDX-License-Identifier: Apache-2.0
+"""``care replay``: from a command line to a page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_prep.file.progress import Progress
+from recipe.care.errors import CareDataError, CareError
+from recipe.replay.dump import NoDumpError, ReadCounts, find_files, read_steps
+from recipe.replay.methods import METHODS, Method
+from recipe.replay.questions import Questions
+from recipe.replay.rows import Counter, TokenCounter, WordCounter, has_recorded_embeddings, lay_out
+from recipe.replay.summary import Summary
+from recipe.replay.terminal import console, show
+from recipe.replay.verdicts import Judge
+
+DESCRIPTION = """\
+What would GRPO, DAPO, GSPO and CARE each do with the rollouts of a run? From its dump, on a CPU.
+
+DUMP is what trainer.rollout_data_dir was set to, a <step>.jsonl in it, or a folder with the records of this package.
+"""
+EPILOG = """\
+example:
+  python -m recipe.replay outputs/rollouts --data data/train.parquet --json replay.json
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: The command line without the program's name; None takes the process's.
+
+    Returns:
+        The exit status: 0, or 2 where the input could not be used.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        summary = replay(options)
+        content = summary.as_json()
+        if options.json is not None:
+            options.json.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    except (OSError, CareError) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    show(summary, console())
+    return 0
+
+
+def replay(options: argparse.Namespace) -> Summary:
+    """Read the dumps and count.
+
+    Args:
+        options: The parsed command line.
+
+    Raises:
+        CareError: Nothing can be read, or there is no telling right from wrong.
+    """
+    questions = None if options.data is None else Questions(options.data)
+    judge = Judge(options.data_source, questions, options.threshold, options.prompt_opens_think)
+    counter: Counter = WordCounter() if options.tokenizer is None else TokenCounter(options.tokenizer)
+    read = ReadCounts()
+    refused: list[NoDumpError] = []
+    summary = Summary(options.methods, read, judge.counts)
+    files = find_files(options.dumps)
+    with Progress(sum(path.stat().st_size for path in files), "bytes", "replay") as progress:
+        for rollouts in read_steps(files, read, progress.add, refused.append):
+            recorded = not options.lexical and has_recorded_embeddings(rollouts)
+            ordered, rows = lay_out(rollouts, [judge.acc(one) for one in rollouts], counter, lexical=not recorded)
+            summary.add(ordered, rows, recorded)
+    if not summary.groups.rows:
+        raise refused[0] if refused else CareDataError(f"{options.dumps[0]}: there is no rollout in it")
+    for error in refused:
+        print(f"left out: {_one_line(error)}", file=sys.stderr)
+    return summary
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="care replay",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "dumps", nargs="+", type=Path, metavar="DUMP", help="folders or files, in the order of the steps"
+    )
+    verdicts = parser.add_argument_group("right or wrong, where the dump has no acc")
+    verdicts.add_argument("--data", type=Path, metavar="PARQUET", help="verify again; the file that was trained on")
+    verdicts.add_argument("--data-source", metavar="NAME", help="verify again, as rows of this data source")
+    verdicts.add_argument("--threshold", type=float, metavar="X", help="a score of X or more is right")
+    verdicts.add_argument(
+        "--prompt-opens-think",
+        action="store_true",
+        help="the chat template wrote <think>, so well-formed responses do not open it",
+    )
+    parser.add_argument("--methods", type=_methods, default=METHODS, metavar="A,B", help=f"of: {', '.join(METHODS)}")
+    parser.add_argument(
+        "--embeddings",
+        dest="lexical",
+        type=_lexical,
+        default=False,
+        metavar="recorded|lexical",
+        help="distances by the run's own embeddings where all rollouts of a step have one (the default), or by words",
+    )
+    parser.add_argument("--tokenizer", metavar="PATH", help="count a model's tokens; without, words and signs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, step by step, to FILE")
+    return parser
+
+
+def _methods(text: str) -> dict[str, Method]:
+    unknown = [name for name in text.split(",") if name not in METHODS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no method {unknown[0]!r}; known: {', '.join(METHODS)}")
+    return {name: METHODS[name] for name in text.split(",")}
+
+
+def _lexical(text: str) -> bool:
+    if text not in ("recorded", "lexical"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither recorded nor lexical")
+    return text == "lexical"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
