@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole CARE loop in one file: ``recipe.care`` around Hugging Face's ``generate``, without verl, Ray or vLLM.
 
-    python -m recipe.tiny.prepare --out runs/count_add
+    care tiny-prepare --out runs/count_add
     python examples/care_loop.py --start runs/count_add
     python examples/care_loop.py --start runs/count_add --method grpo
     python examples/care_loop.py --start runs/count_add preset=best rgr.groups=failed     # algorithm.care, dotted

@@ -81,7 +81,7 @@ def open_table(path: Path) -> InputTable:
         wrong = [field.name for field in SCHEMA if field.name not in found.names or found.field(field.name) != field]
         raise InputError(
             f"--input {path}: not a file of data_prep's converters ({', '.join(wrong)} missing or of another type); "
-            "make it with python -m data_prep.virl39k, geometry3k, chartqa, own or vision_r1_cold"
+            "make it with care data-virl39k, geometry3k, chartqa, own or vision_r1_cold"
         )
     record = read_manifest(path)
     unknown = {path.stem: Licence("unknown", "there was no manifest beside the input")}

@@ -56,14 +56,14 @@ Any other name stands for a parquet file with a column image or images, or for a
 EXAMPLES = """\
 examples:
   # the paper's mixture; datasets with cleaner golds first
-  python -m data_prep.mix --output data/mix --seed 1 \\
+  care mix --output data/mix --seed 1 \\
       --input data/geometry3k_train.parquet data/chartqa_train_human.parquet data/chartqa_val_human.parquet \\
               data/virl39k_train.parquet \\
       --benchmark mathvista=AI4Math/MathVista mathverse=CaraJ/MathVerse-lmmseval mathvision=MathLLMs/MathVision \\
                   mmmu=lmms-lab/MMMU mmmu_pro_standard=MMMU/MMMU_Pro mmmu_pro_vision=MMMU/MMMU_Pro
 
   # only take benchmark items out of the cold-start set
-  python -m data_prep.mix --input data/vision_r1_cold.parquet --output data/cold --benchmark mathvista=MathVista
+  care mix --input data/vision_r1_cold.parquet --output data/cold --benchmark mathvista=MathVista
 """
 
 

@@ -202,10 +202,10 @@ dates that became serial numbers (44362). The data is under GPL-3.0.
 """
 EXAMPLES = """\
   # from the hub, questions by humans
-  python -m data_prep.chartqa --input HuggingFaceM4/ChartQA --split train --output data
+  care data-chartqa --input HuggingFaceM4/ChartQA --split train --output data
 
   # from the original release's zip (or the folder it unpacks to), everything
-  python -m data_prep.chartqa --input ~/chartqa.zip --split train --half both --output data
+  care data-chartqa --input ~/chartqa.zip --split train --half both --output data
 """
 
 

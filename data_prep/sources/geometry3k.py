@@ -219,10 +219,10 @@ Train on the train split only: MathVista and MathVerse contain problems of Geome
 """
 EXAMPLES = """\
   # from the hub
-  python -m data_prep.geometry3k --input hiyouga/geometry3k --split train --output data
+  care data-geometry3k --input hiyouga/geometry3k --split train --output data
 
   # from the original release: the repository, its data folder, train.zip or the unpacked folder train/
-  python -m data_prep.geometry3k --input ~/InterGPS/data/geometry3k --split train --output data
+  care data-geometry3k --input ~/InterGPS/data/geometry3k --split train --output data
 """
 
 

@@ -222,8 +222,8 @@ below --images. The kind says how the verifier compares an answer with the gold,
   text    the same words
 """
 EXAMPLES = """\
-  python -m data_prep.own --kind maths --name mybook --input mybook/rows.jsonl --output data
-  python -m data_prep.own --kind choice --name quiz --input quiz.jsonl --images pictures.zip --output data
+  care data-own --kind maths --name mybook --input mybook/rows.jsonl --output data
+  care data-own --kind choice --name quiz --input quiz.jsonl --images pictures.zip --output data
 """
 
 

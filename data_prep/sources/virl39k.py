@@ -136,10 +136,10 @@ images, and twice that is needed on the disk while it is made.
 """
 EXAMPLES = """\
   # from the hub, prompts measured for the model to train
-  python -m data_prep.virl39k --input TIGER-Lab/ViRL39K --output data --model Qwen/Qwen2.5-VL-7B-Instruct
+  care data-virl39k --input TIGER-Lab/ViRL39K --output data --model Qwen/Qwen2.5-VL-7B-Instruct
 
   # from a folder with 39Krelease.parquet and images.zip (or images/), without the rows that hardly need a picture
-  python -m data_prep.virl39k --input ~/ViRL39K --output data --exclude-source DeepScaleR --text-only drop
+  care data-virl39k --input ~/ViRL39K --output data --exclude-source DeepScaleR --text-only drop
 """
 
 

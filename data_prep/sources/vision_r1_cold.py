@@ -179,11 +179,11 @@ to Chinese on the way, that lost a character, or that are too long. Licence: CC-
 It contains ChartQA, AI2D and GeoQA images: run data_prep.mix with --benchmark on the result.
 """
 EXAMPLES = """\
-  python -m data_prep.vision_r1_cold --output data --model Qwen/Qwen2.5-VL-7B-Instruct --max-length 4096 \\
+  care data-cold-start --output data --model Qwen/Qwen2.5-VL-7B-Instruct --max-length 4096 \\
       --input Osilly/Vision-R1-cold --images ~/llava_cot_images HuanjinYao/Mulberry-SFT
 
   # one of the two files, lengths in characters, the first thousand rows
-  python -m data_prep.vision_r1_cold --output data --limit 1000 \\
+  care data-cold-start --output data --limit 1000 \\
       --input ~/Vision-R1-cold/vision_r1_llava_cot_full.json --images ~/image.zip
 """
 SFT_FORM = Form(SFT_SCHEMA, to_sft_table, REASONS | DROPS | REPAIRS)

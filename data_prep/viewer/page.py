@@ -132,7 +132,7 @@ def page(
         yield from _article(card)
     for exhibit in exhibits:
         yield from _section(exhibit)
-    yield "</main>\n<footer>Made by python -m data_prep.viewer. Images are small copies.</footer>"
+    yield "</main>\n<footer>Made by care view. Images are small copies.</footer>"
     yield f"<script>{_SCRIPT}</script></body></html>\n"
 
 

@@ -35,10 +35,10 @@ row or benchmark item it was taken for, side by side. Filter by reason, source a
 EXAMPLES = """\
 examples:
   # 24 rows of each source, with the chat template of the model that is going to be trained
-  python -m data_prep.viewer data/mix/mix.parquet --output sheet.html --model Qwen/Qwen2.5-VL-7B-Instruct
+  care view data/mix/mix.parquet --output sheet.html --model Qwen/Qwen2.5-VL-7B-Instruct
 
   # another sample, of two files
-  python -m data_prep.viewer data/chartqa_train_human.parquet data/virl39k_train.parquet --seed 2 --output sheet.html
+  care view data/chartqa_train_human.parquet data/virl39k_train.parquet --seed 2 --output sheet.html
 """
 _NEEDED = ("data_source", "images", "extra_info")
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Format compliance and accuracy of a checkpoint on held-out questions, by the project's verifier.
 
-    python -m recipe.evaluation.held_out --model MODEL --data val.parquet --out before.json
+    care evaluate-held-out --model MODEL --data val.parquet --out before.json
 
 answers every question once, greedily, and writes the shares to ``before.json`` and every response with its verdict to
 ``before.responses.jsonl``. An interrupted run goes on; a finished one is kept as long as nothing it depends on changed.

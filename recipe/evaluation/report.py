@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of an evaluation, and of two: accuracies, macro averages, differences, and the paper's figures beside them.
 
-    python -m recipe.evaluation.report runs/evaluation/base                          # one model
-    python -m recipe.evaluation.report runs/evaluation/base runs/evaluation/care     # the second against the first
+    care evaluate-report runs/evaluation/base                          # one model
+    care evaluate-report runs/evaluation/base runs/evaluation/care     # the second against the first
 
 reads what ``examples/evaluate.sh`` left. Two models must have answered the same questions with the same settings.
 """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small sets in the schemas of the six benchmarks, made on the spot as snapshots of the Hub's repositories.
 
-    python -m recipe.evaluation.tiny_sets --out runs/tiny_benchmarks
+    care tiny-benchmarks --out runs/tiny_benchmarks
 
 ``examples/evaluate.sh --datasets runs/tiny_benchmarks`` then runs without any download. Their questions are invented;
 their columns, types, configurations and splits are those of the real sets, and so are the oddities that have to be

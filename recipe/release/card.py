@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a model card from what the runs left behind.
 
-    python -m recipe.release.card --run COLD_START_RUN CARE_RUN --data cold.manifest.json --model MODEL
+    care card --run COLD_START_RUN CARE_RUN --data cold.manifest.json --model MODEL
 
 writes ``MODEL/README.md``: method, base model, resolved settings, data with their licences, scores before and after,
 the merge check, commit and versions. ``--run`` takes the runs in the order they were made. What a run did not leave is

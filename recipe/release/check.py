@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a merged model the one the trainer had?
 
-    python -m recipe.release.check --checkpoint RUN --model MODEL --prompts val.parquet
+    care check-model --checkpoint RUN --model MODEL --prompts val.parquet
 
 compares every parameter of the merged folder, loaded as anyone would load it, with the checkpoint's shards: they must
 be equal after rounding to the merged precision (verl's merger writes bfloat16). With ``--prompts``, the validation file

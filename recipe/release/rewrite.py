@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Put a checkpoint's own weights into the folder verl's merger has made of it.
 
-    python -m recipe.release.rewrite SHARDS MODEL --dtype float32
+    care rewrite-model SHARDS MODEL --dtype float32
 
 For two things that verl 0.9.1's merger does not do. It rounds to bfloat16 whatever the run computed in, and it writes a
 LoRA adapter beside the base weights, with the target modules reduced to their last name, by which PEFT does not find

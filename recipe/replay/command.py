@@ -27,7 +27,7 @@ DUMP is what trainer.rollout_data_dir was set to, a <step>.jsonl in it, or a fol
 """
 EPILOG = """\
 example:
-  python -m recipe.replay outputs/rollouts --data data/train.parquet --json replay.json
+  care replay outputs/rollouts --data data/train.parquet --json replay.json
 """
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make everything the tiny cold start needs, offline: lessons, questions, tokenizer, untrained model.
 
-    python -m recipe.tiny.cold_start --out runs/tiny_cold
+    care tiny-cold-start --out runs/tiny_cold
 
 writes
 

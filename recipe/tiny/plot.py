@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the training curves of one or several runs from verl's file logger.
 
-    python -m recipe.tiny.plot --out curves.png care=runs/tiny_care grpo=runs/tiny_grpo
+    care tiny-plot --out curves.png care=runs/tiny_care grpo=runs/tiny_grpo
 
 A run is ``label=path``: a run folder of ``recipe.tiny.run`` (its ``metrics-<attempt>.jsonl`` together are one run), or
 one JSONL file as verl's ``file`` logger writes it. A run that did not log a metric is left out of that panel.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make everything the tiny demo needs, offline: data, tokenizer, model, warm start.
 
-    python -m recipe.tiny.prepare --out runs/tiny
+    care tiny-prepare --out runs/tiny
 
 writes
 

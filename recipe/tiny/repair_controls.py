@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How often does a repair succeed, against two controls on the same failures?
 
-    python -m recipe.tiny.repair_controls --model runs/tiny_data_qwen2_5_vl
+    care tiny-repair --model runs/tiny_data_qwen2_5_vl
 
 Takes failures of mixed groups and answers each again in three ways: with RGR's cue after the failed rationale, without
 the cue (the failed rationale goes on), and from scratch (a fresh rollout). The requests are made by the code that the
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     data = options.model / "data" / "train.parquet"
     absent = next((one for one in (options.model / "model" / "config.json", data) if not one.is_file()), None)
     if absent is not None:
-        parser.error(f"--model {options.model}: there is no {absent}. python -m recipe.tiny.prepare makes such folders")
+        parser.error(f"--model {options.model}: there is no {absent}. care tiny-prepare makes such folders")
     torch.set_num_threads(options.threads)
     model, processor = load(options.model / "model")
     questions = read_questions(data)[: options.prompts]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run stock ``python -m verl.trainer.main_ppo`` for the tiny demo: progress, a clean stop, a report and a picture.
 
-    python -m recipe.tiny.run --run-dir runs/tiny_care --label care -- OVERRIDES...
+    care tiny-run --run-dir runs/tiny_care --label care -- OVERRIDES...
 
 leaves in the run folder: ``train.log`` (everything the processes printed), ``metrics-<attempt>.jsonl`` (verl's file
 logger, one file per attempt, a resumed run being a new attempt), ``cpu-<attempt>.jsonl`` (CPU seconds by kind of
@@ -161,7 +161,7 @@ def _picture(run_dir: Path, label: str, files: Sequence[Path]) -> str:
     try:
         from recipe.tiny.plot import plot_runs
     except ImportError as error:
-        return f"No picture ({error}; pip install matplotlib, then python -m recipe.tiny.plot)."
+        return f"No picture ({error}; pip install matplotlib, then care tiny-plot)."
     plot_runs({label: files}, run_dir / "curves.png")
     return f"Picture: {run_dir / 'curves.png'}"
 

@@ -14,8 +14,10 @@ from omegaconf import OmegaConf
 
 from recipe.care.config import CareConfig
 from recipe.care.repair.choose import Representatives, rgr_metrics
+from recipe.cli import COMMANDS
 from verl_ext.step.compute import compute_step
 from verl_ext.step.rollouts import Rollouts
+from verl_ext.step.skip import SKIP_METRICS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -59,7 +61,7 @@ def test_metrics_page_lists_what_a_step_emits():
     assert len(table) == len(set(table))
     emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
     emitted |= rgr_metrics([None], Representatives([], 0, 0, 0), 0, 0.0, 0.0).keys()
-    assert set(table) == emitted
+    assert set(table) == emitted | set(SKIP_METRICS)
 
 
 class _Tokenizer:
@@ -142,6 +144,9 @@ def test_mentioned_commands_and_files_exist(page):
         assert (ROOT / script).is_file(), script
     for module in re.findall(r"(?:python|python3) -m ((?:recipe|verl_ext|data_prep)\.[\w.]+\w)", text):
         assert importlib.util.find_spec(module) is not None, module
+    # At the start of a line or of a code span, or behind a folder.
+    for name in re.findall(r"(?:^ *|`|bin/)care ([a-z][a-z0-9-]+)", text, re.M):
+        assert name in COMMANDS or name == "completion", name
 
 
 @pytest.mark.parametrize("page", [*PAGES, *SCRIPTS], ids=lambda page: page.name)

@@ -33,7 +33,7 @@ the line's own acc, and rejected answers that contain the gold.
 """
 EPILOG = """\
 example:
-  python -m recipe.care.reward outputs/step_100.jsonl --data-source geometry3k --disputed 30
+  care verify outputs/step_100.jsonl --data-source geometry3k --disputed 30
 """
 
 

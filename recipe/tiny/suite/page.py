@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the results page and its figures from the file of results.
 
-python -m recipe.tiny.suite.page --results docs/results/results.jsonl --out docs/results
+care tiny-suite-page --results docs/results/results.jsonl --out docs/results
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the methods of a table, several seeds each, and keep what came out.
 
-    python -m recipe.tiny.suite.runs --table main --seeds 0 1 2 3 4 --out runs/suite
+    care tiny-suite --table main --seeds 0 1 2 3 4 --out runs/suite
 
 All methods start from the same warm-started model and see the same prompts in the same order. Results go to one file,
 ``<out>/results.jsonl``, a line per run; what is there already is not run again, whichever table asked for it, so an
