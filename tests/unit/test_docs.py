@@ -176,3 +176,12 @@ def test_every_page_is_linked_from_the_readme():
 
 def _page(name: str) -> str:
     return (ROOT / "docs" / name).read_text()
+
+
+def test_the_paper_map_names_what_there_is():
+    named = re.findall(r"`((?:method|repair|text|verl_ext)\.[\w.]+)`", _page("paper_map.md"))
+    assert len(set(named)) > 15
+    for name in named:
+        package, _, last = (name if name.startswith("verl_ext") else f"recipe.care.{name}").rpartition(".")
+        found = importlib.import_module(package)
+        assert hasattr(found, last) or importlib.util.find_spec(f"{package}.{last}") is not None, name
