@@ -217,12 +217,24 @@ def test_trainer_methods_we_extend():
     from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
     called = _super_calls("verl_ext/trainer.py", "CareTrainerMixin")
-    assert called == ["_compute_advantage", "_compute_old_log_prob", "_init_dataloader"]
+    assert called == ["_compute_advantage", "_compute_old_log_prob", "_init_dataloader", "_update_actor"]
     assert _parameters(PPOTrainer._init_dataloader) == ["self"]
-    for name in ("_compute_advantage", "_compute_old_log_prob"):
+    for name in ("_compute_advantage", "_compute_old_log_prob", "_update_actor"):
         for trainer in (PPOTrainer, *v1.trainer_base.TRAINER_REGISTRY.values()):
             assert _parameters(getattr(trainer, name)) == ["self", "batch", "metrics"]
     assert _parameters(PPOTrainer.__init__) == ["self", "config"]
+
+
+def test_an_update_can_be_told_the_number_of_its_mini_batches():
+    """``verl_ext.step.skip`` takes the size out of what the trainer sends, and puts the number in."""
+    from verl.trainer.ppo.v1.trainer_base import PPOTrainer
+    from verl.workers.engine_workers import TrainingWorker
+
+    sent = inspect.getsource(PPOTrainer._update_actor)
+    assert '"mini_batch_size": ppo_mini_batch_size' in sent and '"global_batch_size": ppo_mini_batch_size' in sent
+    assert "self.actor_rollout_wg.update_actor(batch)" in sent
+    taken = inspect.getsource(TrainingWorker.train_mini_batch)
+    assert 'key="num_mini_batch", default=None' in taken and 'key="mini_batch_size", default=None' in taken
 
 
 @on_cpu
