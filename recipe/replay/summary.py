@@ -17,7 +17,7 @@ import numpy as np
 from recipe.care.errors import CareDataError
 from recipe.replay.dump import ReadCounts, Rollout
 from recipe.replay.methods import NOTHING, Method
-from recipe.replay.rows import Rows
+from recipe.replay.rows import LaidOut, Rows
 from recipe.replay.verdicts import VerdictCounts
 
 VERSION = 1
@@ -46,15 +46,15 @@ class GroupCounts:
     """Mixed groups with a single correct row."""
     sizes: Counter[int] = field(default_factory=Counter)
     """Groups by their number of rows."""
-    recorded_embeddings: int = 0
-    """Steps whose distances are those of their run; those of the others are of words in common."""
+    distances: Counter[str] = field(default_factory=Counter)
+    """Steps by what their distances are measured with (``recipe.replay.embeddings``)."""
     guessed_likeliest: int = 0
     """All-wrong groups in which the shortest response stands in for the likeliest."""
 
-    def add(self, rows: Rows, recorded_embeddings: bool) -> None:
+    def add(self, rows: Rows, origin: str) -> None:
         """Take in a step."""
         self.steps += 1
-        self.recorded_embeddings += recorded_embeddings
+        self.distances[origin] += 1
         self.rows += len(rows.group_B)
         self.tokens += int(rows.tokens_B.sum())
         self.unverified += int((~rows.valid_B).sum())
@@ -178,15 +178,10 @@ class Summary:
         self.of_method = {name: MethodCounts() for name in self.methods}
         self.of_pair = {pair: PairCounts() for pair in combinations(self.methods, 2)}
 
-    def add(self, rollouts: Sequence[Rollout], rows: Rows, recorded_embeddings: bool) -> None:
-        """Take in a step.
-
-        Args:
-            rollouts: In the order of the rows.
-            rows: The same, laid out.
-            recorded_embeddings: Whether the distances are those of the run.
-        """
-        self.groups.add(rows, recorded_embeddings)
+    def add(self, laid_out: LaidOut) -> None:
+        """Take in a step."""
+        rollouts, rows, origin = laid_out
+        self.groups.add(rows, origin)
         self.repairs.add(rollouts, rows)
         signs, step = {}, {}
         for name, method in self.methods.items():
