@@ -15,6 +15,7 @@ from recipe.care.method.lexical import lexical_embeddings
 from recipe.care.text.regions import find_regions
 from recipe.replay.dump import Rollout
 from recipe.replay.records import unpack_embedding
+from verl_ext.cpu.torchvision_ops import ensure_torchvision_ops
 
 LONGEST = 8192
 """Tokens of a text that are embedded; what comes after is left out, so that one endless response takes no memory."""
@@ -69,6 +70,7 @@ class HiddenStates:
         Raises:
             CareDataError: There is none.
         """
+        ensure_torchvision_ops()  # before a model that sees imports torchvision
         from transformers import (
             MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
             AutoConfig,

@@ -89,7 +89,7 @@ _LINES: tuple[tuple[str, Callable[[Method, MethodCounts, GroupCounts], str]], ..
     ("gradient on rationales", lambda _, own, all: _of(own.mass_of_rationales, own.mass)),
     ("rows in the log-prob pass", lambda _, own, all: _of(own.before_update, all.rows)),
     ("rows in the update", lambda _, own, all: _of(own.taught, all.rows)),
-    ("decoded per row", lambda _, own, all: f"{own.decoded / all.rows:.2f}"),
+    ("decoded per row", lambda _, own, all: f"{all.rows / own.kept:.2f}" if own.kept else "-"),
     ("repairs per 100 rows", lambda method, own, all: _repairs_asked(method, own, all.rows)),
 )
 """The lines of the table of methods."""

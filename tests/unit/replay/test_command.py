@@ -78,6 +78,8 @@ def test_steps_add_up_and_stand_by_themselves(capsys, tmp_path):
         write(tmp_path / "dump" / f"{step}.jsonl", group("a", scores, step=step))
     content = replay(tmp_path / "dump", capsys=capsys, tmp_path=tmp_path)[3]
     assert [(step["step"], step["accuracy"]) for step in content["steps"]] == [(1, 0.5), (2, 0.0)]
+    assert [step["methods"]["dapo"]["decoded_per_row"] for step in content["steps"]] == [1, None]
+    assert content["methods"]["dapo"]["decoded_per_row"] == 2
     assert [step["methods"]["grpo"]["taught_share"] for step in content["steps"]] == [1, 0]
     assert content["methods"]["grpo"]["taught_share"] == 0.5
 

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distances by hidden states: those of a forward pass over prompt and response, averaged over the rationale."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +47,14 @@ def test_an_embedding_is_the_mean_of_the_last_hidden_states_of_the_rationale(mod
         own = states[before:][(ends[1:] > begin) & (ends[:-1] < begin + len(inner))]
         expected = own.mean(dim=0) if inner else torch.zeros(states.shape[1])
         assert one == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_the_command_alone_loads_a_model_that_sees(model, tmp_path):
+    path = write(tmp_path / "1.jsonl", [row(output=text) for text in TEXTS])
+    command = [sys.executable, "-m", "recipe.replay", path, "--model", model, "--tokenizer", model]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Distances in 1 of 1 steps: by hidden states of the model" in done.stdout
 
 
 def test_an_endless_response_is_cut(model, tmp_path):
