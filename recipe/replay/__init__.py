@@ -8,6 +8,7 @@
 ``verdicts``     right or wrong, where a dump does not say
 ``questions``    the row of the training file behind a dumped prompt
 ``rows``         a step's rollouts as columns: lengths, distances
+``embeddings``   what distances are measured with
 ``methods``      the table of methods; a new estimator is one entry
 ``summary``      what is counted
 ``terminal``     how it is shown

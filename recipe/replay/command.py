@@ -13,9 +13,10 @@ from pathlib import Path
 from data_prep.file.progress import Progress
 from recipe.care.errors import CareDataError, CareError
 from recipe.replay.dump import NoDumpError, ReadCounts, find_files, read_steps
+from recipe.replay.embeddings import Embedder, HiddenStates, as_recorded, by_words
 from recipe.replay.methods import METHODS, Method
 from recipe.replay.questions import Questions
-from recipe.replay.rows import Counter, TokenCounter, WordCounter, has_recorded_embeddings, lay_out
+from recipe.replay.rows import Counter, TokenCounter, WordCounter, lay_out
 from recipe.replay.summary import Summary
 from recipe.replay.terminal import console, show
 from recipe.replay.verdicts import Judge
@@ -65,15 +66,14 @@ def replay(options: argparse.Namespace) -> Summary:
     questions = None if options.data is None else Questions(options.data)
     judge = Judge(options.data_source, questions, options.threshold, options.prompt_opens_think)
     counter: Counter = WordCounter() if options.tokenizer is None else TokenCounter(options.tokenizer)
+    embed = options.embeddings if options.model is None else HiddenStates(options.model)
     read = ReadCounts()
     refused: list[NoDumpError] = []
     summary = Summary(options.methods, read, judge.counts)
     files = find_files(options.dumps)
     with Progress(sum(path.stat().st_size for path in files), "bytes", "replay") as progress:
         for rollouts in read_steps(files, read, progress.add, refused.append):
-            recorded = not options.lexical and has_recorded_embeddings(rollouts)
-            ordered, rows = lay_out(rollouts, [judge.acc(one) for one in rollouts], counter, lexical=not recorded)
-            summary.add(ordered, rows, recorded)
+            summary.add(lay_out(rollouts, [judge.acc(one) for one in rollouts], counter, embed))
     if not summary.groups.rows:
         raise refused[0] if refused else CareDataError(f"{options.dumps[0]}: there is no rollout in it")
     for error in refused:
@@ -103,12 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--methods", type=_methods, default=METHODS, metavar="A,B", help=f"of: {', '.join(METHODS)}")
     parser.add_argument(
         "--embeddings",
-        dest="lexical",
-        type=_lexical,
-        default=False,
+        type=_embedder,
+        default=as_recorded,
         metavar="recorded|lexical",
         help="distances by the run's own embeddings where all rollouts of a step have one (the default), or by words",
     )
+    parser.add_argument("--model", metavar="PATH", help="distances by this model's hidden states, text only; slow")
     parser.add_argument("--tokenizer", metavar="PATH", help="count a model's tokens; without, words and signs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, step by step, to FILE")
     return parser
@@ -121,10 +121,11 @@ def _methods(text: str) -> dict[str, Method]:
     return {name: METHODS[name] for name in text.split(",")}
 
 
-def _lexical(text: str) -> bool:
-    if text not in ("recorded", "lexical"):
+def _embedder(text: str) -> Embedder:
+    embedders: dict[str, Embedder] = {"recorded": as_recorded, "lexical": by_words}
+    if text not in embedders:
         raise argparse.ArgumentTypeError(f"{text!r} is neither recorded nor lexical")
-    return text == "lexical"
+    return embedders[text]
 
 
 def _one_line(error: Exception) -> str:

@@ -19,15 +19,12 @@ import numpy as np
 import torch
 
 from recipe.care.errors import CareDataError
-from recipe.care.method.lexical import lexical_embeddings
 from recipe.care.text.regions import find_regions
 from recipe.care.text.tags import find_spans
 from recipe.care.text.token_bytes import TokenizerLike
 from recipe.replay.dump import Rollout
-from recipe.replay.records import unpack_embedding
+from recipe.replay.embeddings import Embedder
 
-_CHUNK = 256
-"""Rows that are embedded at a time: bounds memory where one response is very long."""
 _WORD = re.compile(r"\w+|[^\w\s]")
 _VOCABULARY = 2**20
 """Words whose numbers are kept; a number depends on the word alone, so forgetting them changes nothing."""
@@ -162,41 +159,40 @@ class TokenCounter:
     def lengths(self, responses: Sequence[str]) -> list[Lengths]:
         """The lengths of some responses."""
         encoded = self._tokenizer(list(responses), add_special_tokens=False)["input_ids"]
-        chunks = (encoded[start : start + _CHUNK] for start in range(0, len(encoded), _CHUNK))
-        return [one for chunk in chunks for one in _of_ids(chunk, self._tokenizer)]
+        return [_of_ids(ids, self._tokenizer) for ids in encoded]
 
 
-def _of_ids(encoded: Sequence[Sequence[int]], tokenizer: TokenizerLike) -> Iterator[Lengths]:
-    ids_BT, mask_BT = _padded(encoded)
-    regions = find_regions(ids_BT, mask_BT, tokenizer)
-    inner = find_regions(ids_BT, mask_BT, tokenizer, include_tags=False).think_mask
-    rationale_BT = regions.think_mask & ~regions.answer_mask
-    for row, ids in enumerate(encoded):
-        think_T = inner[row]
-        yield Lengths(
-            tokens=len(ids),
-            rationale=int(rationale_BT[row].sum()),
-            answer=int(regions.answer_mask[row].sum()),
-            think_len=int(regions.think_len[row]),
-            answer_len=int(regions.answer_len[row]),
-            content=ids_BT[row, think_T].tolist() if think_T.any() else list(ids),
-        )
+def _of_ids(ids: Sequence[int], tokenizer: TokenizerLike) -> Lengths:
+    ids_1T = torch.tensor([ids], dtype=torch.int64)
+    every_1T = torch.ones_like(ids_1T)
+    regions = find_regions(ids_1T, every_1T, tokenizer)
+    inner_1T = find_regions(ids_1T, every_1T, tokenizer, include_tags=False).think_mask
+    return Lengths(
+        tokens=len(ids),
+        rationale=int((regions.think_mask & ~regions.answer_mask).sum()),
+        answer=int(regions.answer_mask.sum()),
+        think_len=int(regions.think_len),
+        answer_len=int(regions.answer_len),
+        content=ids_1T[inner_1T].tolist() if inner_1T.any() else list(ids),
+    )
 
 
-def lay_out(
-    rollouts: Sequence[Rollout], acc: Sequence[float | None], counter: Counter, *, lexical: bool
-) -> tuple[list[Rollout], Rows]:
+class LaidOut(NamedTuple):
+    """A step's rollouts in the order of its rows, the rows, and where their embeddings come from."""
+
+    rollouts: list[Rollout]
+    rows: Rows
+    origin: str
+
+
+def lay_out(rollouts: Sequence[Rollout], acc: Sequence[float | None], counter: Counter, embed: Embedder) -> LaidOut:
     """Lay a step out, group by group.
 
     Args:
         rollouts: Of one step, in any order.
         acc: Their verdicts.
         counter: What cuts them into tokens.
-        lexical: Embed the words in any case, also where the records have embeddings.
-
-    Returns:
-        The rollouts in the order of the rows, and the rows. Embeddings are those of the records if every rollout has
-        one.
+        embed: What distances are measured with.
     """
     number: dict[str, int] = {}
     group = [number.setdefault(rollout.group, len(number)) for rollout in rollouts]
@@ -206,8 +202,8 @@ def lay_out(
     columns = {name: np.array([getattr(one, name) for one in lengths], dtype=np.int64) for name in Lengths._fields[:-1]}
     verdicts = [acc[row] for row in order]
     logp = [_logp(rollout) for rollout in ordered]
-    recorded = None if lexical else _recorded_embeddings(ordered)
-    return ordered, Rows(
+    embedded = embed(ordered, [one.content for one in lengths])
+    rows = Rows(
         group_B=np.array([group[row] for row in order], dtype=np.int64),
         acc_B=np.array([one or 0.0 for one in verdicts]),
         valid_B=np.array([one is not None for one in verdicts]),
@@ -217,26 +213,11 @@ def lay_out(
         answer_B=columns["answer"],
         think_len_B=columns["think_len"],
         answer_len_B=columns["answer_len"],
-        embeddings_BH=_lexical([one.content for one in lengths]) if recorded is None else recorded,
+        embeddings_BH=embedded.vectors_BH,
         logp_sum_B=np.array([one[0] for one in logp]),
         logp_mean_B=np.array([one[1] for one in logp]),
     )
-
-
-def has_recorded_embeddings(rollouts: Sequence[Rollout]) -> bool:
-    """Whether every rollout comes with the embedding that its run had of it."""
-    return all(one.record is not None and one.record.embedding is not None for one in rollouts)
-
-
-def _recorded_embeddings(rollouts: Sequence[Rollout]) -> np.ndarray | None:
-    if not has_recorded_embeddings(rollouts):
-        return None
-    vectors = [unpack_embedding(one.record.embedding) for one in rollouts if one.record and one.record.embedding]
-    widths = {len(vector) for vector in vectors}
-    if len(widths) != 1:
-        where = rollouts[0].file
-        raise CareDataError(f"{where}: a step with embeddings of {len(widths)} widths; use --embeddings lexical")
-    return np.stack(vectors)
+    return LaidOut(ordered, rows, embedded.origin)
 
 
 def _logp(rollout: Rollout) -> tuple[float, float]:
@@ -245,21 +226,3 @@ def _logp(rollout: Rollout) -> tuple[float, float]:
     if record is None or record.logp is None or not record.tokens or record.output != rollout.output:
         return math.nan, math.nan
     return record.logp, record.logp / record.tokens
-
-
-def _lexical(contents: Sequence[Sequence[int]]) -> np.ndarray:
-    parts = []
-    for start in range(0, len(contents), _CHUNK):
-        ids_BT, mask_BT = _padded(contents[start : start + _CHUNK])
-        parts.append(lexical_embeddings(ids_BT, mask_BT))
-    return torch.cat(parts).numpy()
-
-
-def _padded(sequences: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(B, T) ids and their mask."""
-    width = max(1, *map(len, sequences))
-    ids_BT, mask_BT = np.zeros((len(sequences), width), np.int64), np.zeros((len(sequences), width), np.bool_)
-    for row, ids in enumerate(sequences):
-        ids_BT[row, : len(ids)] = ids
-        mask_BT[row, : len(ids)] = True
-    return torch.from_numpy(ids_BT), torch.from_numpy(mask_BT)

@@ -17,7 +17,7 @@ import numpy as np
 from recipe.care.errors import CareDataError
 from recipe.replay.dump import ReadCounts, Rollout
 from recipe.replay.methods import NOTHING, Method
-from recipe.replay.rows import Rows
+from recipe.replay.rows import LaidOut, Rows
 from recipe.replay.verdicts import VerdictCounts
 
 VERSION = 1
@@ -46,15 +46,15 @@ class GroupCounts:
     """Mixed groups with a single correct row."""
     sizes: Counter[int] = field(default_factory=Counter)
     """Groups by their number of rows."""
-    recorded_embeddings: int = 0
-    """Steps whose distances are those of their run; those of the others are of words in common."""
+    distances: Counter[str] = field(default_factory=Counter)
+    """Steps by what their distances are measured with (``recipe.replay.embeddings``)."""
     guessed_likeliest: int = 0
     """All-wrong groups in which the shortest response stands in for the likeliest."""
 
-    def add(self, rows: Rows, recorded_embeddings: bool) -> None:
+    def add(self, rows: Rows, origin: str) -> None:
         """Take in a step."""
         self.steps += 1
-        self.recorded_embeddings += recorded_embeddings
+        self.distances[origin] += 1
         self.rows += len(rows.group_B)
         self.tokens += int(rows.tokens_B.sum())
         self.unverified += int((~rows.valid_B).sum())
@@ -90,8 +90,8 @@ class MethodCounts:
     mass_of_rationales: float = 0.0
     before_update: int = 0
     """Rows whose old log-probability is needed."""
-    decoded: float = 0.0
-    """Rollouts decoded for as many rows as the dump has."""
+    kept: int = 0
+    """Rows of groups that are not dropped to make place for others."""
     repairs: int = 0
     """Repairs asked for."""
 
@@ -109,14 +109,11 @@ class MethodCounts:
         self.mass_of_failures += float(mass_B[wrong_B].sum())
         self.mass_of_rationales += float((mass_B * method.credit.rationale_share_B(rows)).sum())
         self.before_update += int(method.before_update_B(rows, taught_B).sum())
-        kept = 0
         for part, group in rows.groups():
-            self.silent_groups += not taught_B[part].any()
+            silent = not taught_B[part].any()
+            self.silent_groups += silent
             self.repairs += method.repairs(group)
-            kept += len(group.acc_B) * bool(taught_B[part].any())
-        count = len(rows.group_B)
-        # Where every group is dropped there is no telling how many it would take.
-        self.decoded += count * count / kept if method.resamples and kept else count
+            self.kept += 0 if silent and method.resamples else len(group.acc_B)
 
     @property
     def taught(self) -> int:
@@ -178,15 +175,10 @@ class Summary:
         self.of_method = {name: MethodCounts() for name in self.methods}
         self.of_pair = {pair: PairCounts() for pair in combinations(self.methods, 2)}
 
-    def add(self, rollouts: Sequence[Rollout], rows: Rows, recorded_embeddings: bool) -> None:
-        """Take in a step.
-
-        Args:
-            rollouts: In the order of the rows.
-            rows: The same, laid out.
-            recorded_embeddings: Whether the distances are those of the run.
-        """
-        self.groups.add(rows, recorded_embeddings)
+    def add(self, laid_out: LaidOut) -> None:
+        """Take in a step."""
+        rollouts, rows, origin = laid_out
+        self.groups.add(rows, origin)
         self.repairs.add(rollouts, rows)
         signs, step = {}, {}
         for name, method in self.methods.items():
@@ -226,8 +218,8 @@ def _add_up(total: MethodCounts, more: MethodCounts) -> None:
         setattr(total, name, getattr(total, name) + value)
 
 
-def _shares(own: MethodCounts, rows: int, groups: int) -> dict[str, float]:
-    """What is shown of a method. A share of nothing is 0."""
+def _shares(own: MethodCounts, rows: int, groups: int) -> dict[str, float | None]:
+    """What is shown of a method. A share of nothing is 0; where all is dropped, no telling how much it takes."""
     mass = own.mass or 1.0
     return {
         "silent_groups_share": own.silent_groups / groups,
@@ -235,6 +227,6 @@ def _shares(own: MethodCounts, rows: int, groups: int) -> dict[str, float]:
         "failures_share": own.mass_of_failures / mass,
         "rationales_share": own.mass_of_rationales / mass,
         "before_update_share": own.before_update / rows,
-        "decoded_per_row": own.decoded / rows,
+        "decoded_per_row": rows / own.kept if own.kept else None,
         "repairs_per_row": own.repairs / rows,
     }

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recipe.replay.embeddings import MODEL, RECORDED, WORDS
 from recipe.replay.methods import Method
 from recipe.replay.summary import GroupCounts, MethodCounts, Summary
 
@@ -88,7 +89,7 @@ _LINES: tuple[tuple[str, Callable[[Method, MethodCounts, GroupCounts], str]], ..
     ("gradient on rationales", lambda _, own, all: _of(own.mass_of_rationales, own.mass)),
     ("rows in the log-prob pass", lambda _, own, all: _of(own.before_update, all.rows)),
     ("rows in the update", lambda _, own, all: _of(own.taught, all.rows)),
-    ("decoded per row", lambda _, own, all: f"{own.decoded / all.rows:.2f}"),
+    ("decoded per row", lambda _, own, all: f"{all.rows / own.kept:.2f}" if own.kept else "-"),
     ("repairs per 100 rows", lambda method, own, all: _repairs_asked(method, own, all.rows)),
 )
 """The lines of the table of methods."""
@@ -111,14 +112,8 @@ def _notes(summary: Summary) -> Iterator[str]:
     )
     if any(method.care for method in summary.methods.values()):
         yield "CARE is shown before repairs, with its presets' settings."
-        lexical = counts.steps - counts.recorded_embeddings
-        if lexical:
-            yield (
-                f"Distances are by words in common in {lexical:,} of {counts.steps:,} steps: which failures are near "
-                "is a stand-in for hidden states, how many is not."
-            )
-        else:
-            yield "Distances are those of the run."
+        for origin, steps in counts.distances.items():
+            yield f"Distances in {steps:,} of {counts.steps:,} steps: {_DISTANCES[origin]}."
         rescuing = [name for name, one in summary.methods.items() if one.care and one.care.rescue.enable]
         if counts.guessed_likeliest and rescuing:
             yield (
@@ -126,6 +121,14 @@ def _notes(summary: Summary) -> Iterator[str]:
                 f"stands in for the likeliest, which CARE pushes up ({', '.join(rescuing)}). Numbers of rows do not "
                 "depend on it."
             )
+
+
+_DISTANCES = {
+    RECORDED: "those of the run",
+    WORDS: "by words in common, so which failures are near is a stand-in for hidden states; how many is not",
+    MODEL: "by hidden states of the model, without the images, which a dump does not have",
+}
+"""What is said of each origin of embeddings."""
 
 
 def _disagreements(summary: Summary) -> Table:

@@ -17,6 +17,7 @@ from recipe import cli
 from recipe.replay.command import main
 from recipe.replay.methods import METHODS
 from recipe.replay.records import RepairRecord, RolloutRecord, pack_embedding
+from recipe.tiny.models import build
 from recipe.tiny.tokenizer import train_tokenizer
 from tests.unit.replay.dumps import group, response, row, write
 
@@ -55,7 +56,7 @@ def test_the_figures_of_a_small_dump(capsys, tmp_path):
     assert pairs["grpo", "care-paper"] == {"methods": ["grpo", "care-paper"], "opposite": 0, "only_one": 4, "same": 4}
     assert "33.3% mixed, 33.3% all right, 33.3% all wrong" in page
     assert "No log-probabilities in 1 all-wrong groups: there the shortest response" in page
-    assert "words in common in 1 of 1 steps" in page
+    assert "Distances in 1 of 1 steps: by words in common" in page
 
 
 def test_methods_that_push_opposite_ways(capsys, tmp_path):
@@ -77,6 +78,8 @@ def test_steps_add_up_and_stand_by_themselves(capsys, tmp_path):
         write(tmp_path / "dump" / f"{step}.jsonl", group("a", scores, step=step))
     content = replay(tmp_path / "dump", capsys=capsys, tmp_path=tmp_path)[3]
     assert [(step["step"], step["accuracy"]) for step in content["steps"]] == [(1, 0.5), (2, 0.0)]
+    assert [step["methods"]["dapo"]["decoded_per_row"] for step in content["steps"]] == [1, None]
+    assert content["methods"]["dapo"]["decoded_per_row"] == 2
     assert [step["methods"]["grpo"]["taught_share"] for step in content["steps"]] == [1, 0]
     assert content["methods"]["grpo"]["taught_share"] == 0.5
 
@@ -113,11 +116,11 @@ def test_records_bring_distances_likelihoods_and_repairs(capsys, tmp_path):
     assert (content["groups"]["all_wrong"], content["groups"]["mixed"]) == (1, 1)
     assert content["repairs"] == {"tried": {"all wrong": 2}, "passed": {"all wrong": 1}}
     assert "Repairs recorded in all wrong groups: 2, of which 50.0% passed." in page
-    assert "Distances are those of the run." in page
+    assert "Distances in 1 of 1 steps: those of the run." in page
     # The repaired row's log-probability is the repair's, so there is none of the failure's in its group.
     assert content["groups"]["guessed_likeliest"] == 1
     _, page, _, _ = replay(path, "--embeddings", "lexical", capsys=capsys, tmp_path=tmp_path)
-    assert "words in common in 1 of 1 steps" in page
+    assert "Distances in 1 of 1 steps: by words in common" in page
 
 
 def test_the_verifiers_disputes_are_shown(capsys, tmp_path):
@@ -154,6 +157,7 @@ def test_what_is_missing_is_named(capsys, tmp_path):
         ([path, "--data", tmp_path / "no.parquet"], "--data "),
         ([path, "--data-source", "nobody"], "nobody"),
         ([path, "--tokenizer", tmp_path], "--tokenizer "),
+        ([path, "--model", tmp_path], "--model "),
     ):
         status, _, err, _ = replay(*arguments, capsys=capsys, tmp_path=tmp_path)
         assert status == 2 and said in err.splitlines()[-1], err
@@ -184,7 +188,7 @@ def workplace(tmp_path_factory):
     ]
     (folder / "data").mkdir()
     pq.write_table(pa.Table.from_pylist(table), folder / "data/train.parquet")
-    train_tokenizer([response("I count.", "3")] * 3, 300).save_pretrained(folder / "models/policy")
+    build("qwen2_5_vl", folder / "models/policy", 0, train_tokenizer([response("I count.", "3")] * 3, 300))
     return folder
 
 
@@ -199,7 +203,8 @@ def test_every_command_of_the_page_runs(command, workplace, monkeypatch, capsys)
         assert command[:3] == ["python", "-m", "recipe.replay"]
         assert main(command[3:]) == 0
     page = capsys.readouterr().out
-    assert "2 steps, 4 groups, 8 rollouts" in page
+    one_file = "outputs/rollouts/1.jsonl" in command and "outputs/rollouts/2.jsonl" not in command
+    assert ("1 steps, 2 groups, 4 rollouts" if one_file else "2 steps, 4 groups, 8 rollouts") in page
     assert ("care-paper" in page) == ("--methods" not in command)
 
 

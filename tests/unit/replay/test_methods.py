@@ -168,8 +168,7 @@ def test_rows_that_the_log_prob_pass_needs():
     """In numbers.
 
     GRPO's are those with an advantage. CARE: one anchor and all six failures, though only four are taken; nothing
-    of a group that is all right; all of a rescued one,
-    which has two rows at least.
+    of a group that is all right; all of a rescued one, which has two rows at least.
     """
     rows = rows_of([[1, 1, 0, 0, 0, 0, 0, 0], [1, 1], [0, 0, 0, 0, 0, 0, 0], [0]])
     counted = {}

@@ -15,6 +15,7 @@ from recipe.care.errors import CareDataError
 from recipe.care.regions import find_regions, token_advantages
 from recipe.care.text.token_bytes import token_bytes
 from recipe.replay.dump import ReadCounts, read_steps
+from recipe.replay.embeddings import RECORDED, as_recorded
 from recipe.replay.records import (
     VERSION,
     CreditRun,
@@ -30,7 +31,7 @@ from recipe.replay.records import (
     read_record,
     unpack_embedding,
 )
-from recipe.replay.rows import WordCounter, has_recorded_embeddings, lay_out
+from recipe.replay.rows import WordCounter, lay_out
 
 
 class Letters:
@@ -202,8 +203,8 @@ def test_a_replay_sees_the_rollouts_as_they_were_sampled(records, tmp_path):
     (rollouts,) = read_steps([path], ReadCounts())
     assert [one.output for one in rollouts] == [TEXTS[0], REPAIR.failed, TEXTS[2]]
     assert [(one.acc, one.score) for one in rollouts] == [(1.0, 1.0), (0.0, 0.1), (0.0, 0.0)]
-    assert has_recorded_embeddings(rollouts)
-    _, rows = lay_out(rollouts, [1.0, 0.0, 0.0], WordCounter(), lexical=False)
+    _, rows, origin = lay_out(rollouts, [1.0, 0.0, 0.0], WordCounter(), as_recorded)
+    assert origin == RECORDED
     assert rows.logp_sum_B.tolist() == pytest.approx([-3, float("nan"), -5], nan_ok=True)
     assert rows.logp_mean_B[0] == pytest.approx(-3 / 35)
     unit = rows.embeddings_BH / np.linalg.norm(rows.embeddings_BH, axis=1, keepdims=True)

@@ -38,7 +38,7 @@ def test_a_record_has_its_front_door_and_its_command(name, capsys):
         importlib.import_module(f"data_prep.{name}").main(["--help"])
     assert end.value.code == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"usage: care {source.command} ") and f"python -m data_prep.{name} " in said
+    assert said.startswith(f"usage: care {source.command} ") and f"  care {source.command} " in said
     assert {"--input", "--output", "--model", "--limit", "--workers", "--part-rows", "--no-resume"} <= set(
         re.findall(r"--[a-z-]+", said)
     )
