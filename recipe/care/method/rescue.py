@@ -34,7 +34,7 @@ def select_rescued(group: Group, config: CareConfig) -> Subgroup | None:
         )
     anchor = max(group.failures, key=lambda member: logp[member])
     others = [member for member in group.failures if member != anchor]
-    if SELECTORS[config.selector].spread:
+    if SELECTORS[config.selector].measures:
         negatives = farthest_first(group, others, config.k, picked=[anchor])
     else:
         negatives = by_priority(group, others)[: config.k]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -93,7 +94,9 @@ configs = st.builds(
 
 @dataclass(frozen=True)
 class Slow:
-    """A loop over groups, rows and picks, as the method reads."""
+    """A loop over groups, rows and picks, as the method reads; of selectors it knows the paper's."""
+
+    SELECTORS: ClassVar[tuple[str, ...]] = ("nearest", "mixed", "farthest", "random", "lexical")
 
     batch: Batch
     config: CareConfig
