@@ -28,7 +28,7 @@ from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.log import write_group_log
 from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
-from verl_ext.step.skip import skips_dead_rows, update_live_rows
+from verl_ext.step.skip import ROWS_UNREAD, log_probs_of, skips_dead_rows, skips_unread_rows, update_live_rows
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -50,10 +50,12 @@ class CareTrainerMixin:
     _step: Step | None
     """From the log-prob pass to the advantages."""
     _skips_dead_rows: bool
+    _skips_unread_rows: bool
 
     def __init__(self, config: DictConfig) -> None:
         self.care = validate_run(config) if chooses_care(config) else None
         self._skips_dead_rows = skips_dead_rows(config, self.care)
+        self._skips_unread_rows = self.care is not None and skips_unread_rows(config, self.care)
         self._step = None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
@@ -73,7 +75,12 @@ class CareTrainerMixin:
             write_response_field(batch, POOL_MASK, step.pool_mask(), step.rollouts.response_len)
             # The flag travels with this pass only: the reference pass and the update must not pool again.
             batch.extra_info[REQUEST] = True
-        batch = compute(batch, metrics=metrics)
+        if self._skips_unread_rows:
+            plan = plan_pass(step.rows_read(self.care) or [0], batch.tags, *self._ranks_and_micro_batch())
+            log_probs_of(batch, plan.rows, plan.micro_batch, lambda part: compute(part, metrics=metrics))
+            metrics[ROWS_UNREAD] = 1 - len(plan.rows) / len(batch)
+        else:
+            batch = compute(batch, metrics=metrics)
         batch.extra_info.pop(REQUEST, None)
         step = step.after_pass(read_log_probs(batch, step.rollouts))
         self._step = self._with_repairs(batch, step, self.care, metrics) if self.care.rgr.enable else step
@@ -87,13 +94,7 @@ class CareTrainerMixin:
         rollouts = step.rollouts
         log_probs: dict[int, RowLogProbs] = {}
         if repairs.replaced:
-            settings = self.config.actor_rollout_ref.rollout
-            rows_of_a_micro_batch = settings.log_prob_micro_batch_size_per_gpu
-            if settings.log_prob_use_dynamic_bsz:
-                rows_of_a_micro_batch = None
-            # verl has asked the workers for this mapping when it balanced the batch.
-            ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
-            plan = plan_pass(repairs.replaced, batch.tags, ranks, rows_of_a_micro_batch)
+            plan = plan_pass(repairs.replaced, batch.tags, *self._ranks_and_micro_batch())
             # verl's metrics of this step are those of the whole batch, before the repairs.
             log_probs = refresh_log_probs(batch, repairs.replaced, plan, lambda part: compute(part, metrics={}))
             if care.rgr.target == "rewrite":
@@ -101,6 +102,13 @@ class CareTrainerMixin:
             rollouts = read_rollouts(batch, care.positive_threshold)
         metrics.update(repairs.metrics(log_probs))
         return step.after_repairs(rollouts, repairs.replaced, repairs.result(log_probs), self.tokenizer, care)
+
+    def _ranks_and_micro_batch(self) -> tuple[int, int | None]:
+        """Data-parallel ranks of the log-prob pass, and rows of a micro-batch; None where verl sizes them by tokens."""
+        settings = self.config.actor_rollout_ref.rollout
+        # verl has asked the workers for this mapping when it balanced the batch.
+        ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
+        return ranks, None if settings.log_prob_use_dynamic_bsz else settings.log_prob_micro_batch_size_per_gpu
 
     def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]

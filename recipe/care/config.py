@@ -183,7 +183,7 @@ class CareConfig:
     positive_threshold: float | None = None
     """For reward functions that return a bare float: a score at or above this is a correct answer."""
     skip_dead_rows: bool | str = "auto"
-    """Leave rows without an advantage out of the update: ``auto`` where that changes nothing, ``true`` (refused where
+    """Leave rows out of passes that they do not need: ``auto`` where that changes nothing, ``true`` (refused where
     it would), or ``false``."""
     rescue: RescueConfig = field(default_factory=RescueConfig)
     """Groups in which every rollout failed."""

@@ -23,6 +23,7 @@ from recipe.care.method.credit import token_advantages
 from recipe.care.method.lexical import lexical_embeddings
 from recipe.care.method.metrics import group_metrics, region_masses
 from recipe.care.method.off_policy import weigh_failed_repairs
+from recipe.care.method.reads import rows_read
 from recipe.care.text.regions import RegionBounds, Regions, locate_regions
 from recipe.care.text.token_bytes import TokenizerLike
 from verl_ext.step.rollouts import Rollouts
@@ -79,6 +80,21 @@ class Step:
         """(B, T) int64 mask of the tokens an embedding averages: the rationale's own, or all where there is none."""
         inner_BT = self.bounds.regions(include_tags=False).think_mask
         return _or_whole_response(inner_BT, self.rollouts.response_mask).to(torch.int64)
+
+    def rows_read(self, care: CareConfig) -> list[int]:
+        """The rows whose log-probabilities and embeddings somebody reads, as the rollouts are before any repair."""
+        read = rows_read(
+            acc=self.rollouts.acc,
+            group=self.rollouts.group,
+            think_len=self.regions.think_len,
+            answer_len=self.regions.answer_len,
+            config=care,
+            valid=self.rollouts.valid,
+        )
+        # Earlier outputs of a session are trained with the advantage of its last one.
+        wanted_B = torch.zeros(len(self.rollouts.keys), dtype=torch.bool)
+        wanted_B[read] = True
+        return wanted_B[self.rollouts.session_row].nonzero()[:, 0].tolist()
 
     def after_pass(self, rollouts: Rollouts) -> Step:
         """This step with what the log-prob pass found; ``rollouts`` have the texts that these have."""

@@ -1,14 +1,21 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""Leave rows that teach nothing out of the update (``live_rows`` says which, and why that is exact)."""
+"""Leave rows out of a pass.
+
+Those that teach nothing are left out of the update; ``live_rows`` says which, and why that is exact. Those that nobody
+reads are left out of the log-prob pass; ``recipe.care.method.reads`` says which.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+import torch
 
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareConfigError
+from verl_ext.engine.engine import EMBEDDINGS, REQUEST
 from verl_ext.step.live_rows import UpdatePlan, plan_update
 from verl_ext.step.rollouts import Batch, read_rows, write_rows
 
@@ -23,7 +30,11 @@ ACTOR = "actor_rollout_ref.actor"
 STOCK_SETTING = "algorithm.skip_dead_rows"
 """For verl's own estimators."""
 ROWS_SKIPPED = "care/rows_skipped/update"
-SKIP_METRICS = {ROWS_SKIPPED: "Share of rows left out of the update because no token of theirs has an advantage."}
+ROWS_UNREAD = "care/rows_skipped/log_probs"
+SKIP_METRICS = {
+    ROWS_UNREAD: "Share of rows left out of the log-prob pass because nobody reads what it would find.",
+    ROWS_SKIPPED: "Share of rows left out of the update because no token of theirs has an advantage.",
+}
 
 
 def skips_dead_rows(config: DictConfig, care: CareConfig | None) -> bool:
@@ -106,6 +117,48 @@ def update_live_rows(
         # verl's metrics of the step read them after the update.
         write_rows(batch, part.keys, [{"advantages": row_T} for row_T in own])
     return {ROWS_SKIPPED: 1 - len(plan.rows) / len(batch)}
+
+
+def skips_unread_rows(config: DictConfig, care: CareConfig) -> bool:
+    """Whether the log-prob pass of this run leaves out rows that nobody reads.
+
+    Their place is taken by the log-probabilities that the rollout has recorded, so these must be there; and verl's
+    rollout correction must not compare the two.
+
+    Args:
+        config: verl's.
+        care: ``algorithm.care``.
+    """
+    correction = config.algorithm.get("rollout_correction") or {}
+    corrects = any(correction.get(name) for name in ("rollout_is", "rollout_rs", "bypass_mode"))
+    recorded = config.actor_rollout_ref.rollout.calculate_log_probs or care.rgr.enable
+    return care.skip_dead_rows is not False and bool(recorded) and not corrects
+
+
+def log_probs_of(batch: Batch, rows: Sequence[int], micro_batch: int, compute: Callable[[Batch], object]) -> None:
+    """Have the log-prob pass look at some rows; of the others stands what was sampled, and an embedding of zeros.
+
+    Args:
+        batch: The step's rows.
+        rows: Those to look at, as ``plan_pass`` has filled them up.
+        micro_batch: Rows of a micro-batch on a rank, where verl does not size them by tokens.
+        compute: verl's own pass, which writes what it finds.
+    """
+    part = batch.select_keys([batch.keys[row] for row in rows])
+    part.extra_info["micro_batch_size_per_gpu"] = micro_batch
+    compute(part)
+    looked_at = set(rows)
+    others = [key for row, key in enumerate(batch.keys) if row not in looked_at]
+    if not others:
+        return
+    fields: list[dict[str, object]] = [
+        {"old_log_probs": sampled_T, "entropy": torch.zeros_like(sampled_T)}
+        for sampled_T in read_rows(batch.select_keys(others), "rollout_log_probs")
+    ]
+    if batch.extra_info.get(REQUEST):
+        nothing_H = torch.zeros_like(read_rows(part.select_keys(part.keys[:1]), EMBEDDINGS)[0])
+        fields = [{**row, EMBEDDINGS: nothing_H} for row in fields]
+    write_rows(batch, others, fields)
 
 
 def _with_plan(workers: RayWorkerGroup, plan: UpdatePlan, run: Callable[[], object]) -> None:

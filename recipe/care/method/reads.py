@@ -12,7 +12,6 @@ import torch
 
 from recipe.care.config import CareConfig
 from recipe.care.method.groups import Group, Ids, Vector, as_vector, group_index, members_of
-from recipe.care.method.selection import ANCHOR_RULES
 
 
 def rows_read(
@@ -48,7 +47,9 @@ def rows_read(
         if not one.failures:
             continue
         anchors = one.positives
-        if anchors and config.anchor == "shortest":
-            anchors = ANCHOR_RULES["shortest"](one)
+        if config.anchor == "shortest":
+            lengths = [(one.think_len[member], one.answer_len[member]) for member in anchors]
+            # All that tie: which of them is the earlier is for the caller to say.
+            anchors = [member for member, own in zip(anchors, lengths, strict=True) if own == min(lengths)]
         read += [rows[member] for member in (*anchors, *one.failures)]
     return sorted(read)

@@ -249,8 +249,8 @@ def test_default_data_is_what_the_documented_commands_write(script, run, stub, c
     assert (train, validation) == ("data/mix/mix.parquet", "data/geometry3k_validation.parquet")
     for page in ("README.md", "docs/recipe.md"):
         text = (ROOT / page).read_text()
-        assert re.search(r"data_prep\.mix .*--output data/mix", text)
-        assert re.search(r"data_prep\.geometry3k .*--split validation --output data ", text)
+        assert re.search(r"care mix .*--output data/mix", text)
+        assert re.search(r"care data-geometry3k .*--split validation --output data ", text)
     assert f"`{train}`, `{validation}`" in (ROOT / "docs" / "scaling.md").read_text()
 
 

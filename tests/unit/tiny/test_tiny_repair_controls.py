@@ -100,4 +100,4 @@ def test_no_mixed_group_is_said(data, base, tmp_path, monkeypatch):
 def test_a_missing_model_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         repair_controls.main(["--model", str(tmp_path)])
-    assert stop.value.code == 2 and "recipe.tiny.prepare makes such folders" in capsys.readouterr().err
+    assert stop.value.code == 2 and "care tiny-prepare makes such folders" in capsys.readouterr().err

@@ -86,7 +86,10 @@ def batch(put):
             "rollout_log_probs": -0.6 - 0.02 * (torch.arange(len(text)) % 7),
             "extra_fields": {"reward_extra_info": {"score": acc, "acc": acc}},
         }
-    return put(rows, tags=[{}, {}, {}, {"is_padding": True}])
+    lengths = [PROMPT + len(text) for text, _ in TEXTS.values()]
+    tags = [{"seq_len": length} for length in lengths]
+    tags[-1]["is_padding"] = True
+    return put(rows, tags=tags)
 
 
 @pytest.fixture
@@ -127,6 +130,19 @@ def test_embeddings_are_asked_of_that_one_pass(make_trainer, batch):
     # "<think>" is 7 bytes; p_0_0's rationale is "ab", p_1_0's "abc"; a row without one is pooled over all of it.
     masks = [mask.nonzero().flatten().tolist() for mask in read_rows(batch, "care_pool_mask")]
     assert masks == [[7, 8], [7, 8, 9], [7], [0]]
+
+
+def test_rows_that_nobody_reads_are_left_out_of_the_pass(make_trainer, batch):
+    """The padding row is not looked at: its log-probabilities are those that were sampled, and its embedding is 0."""
+    trainer = make_trainer(CareAware, *CARE, "actor_rollout_ref.rollout.calculate_log_probs=True")
+    advantages, metrics = run_step(trainer, batch)
+    assert metrics["care/rows_skipped/log_probs"] == 0.25
+    sampled, old, states = (
+        read_rows(batch, name) for name in ("rollout_log_probs", "old_log_probs", "think_embeddings")
+    )
+    assert torch.equal(old[3], sampled[3]) and not states[3].any()
+    assert not torch.equal(old[0], sampled[0]) and states[0].tolist() == NEAR["p_0_0"]
+    assert [row[0].item() for row in advantages] == pytest.approx([1.0, 0.0, -0.5, 0.0], abs=1e-5)
 
 
 @pytest.mark.parametrize("selector", ["random", "lexical"])

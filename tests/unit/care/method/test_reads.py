@@ -40,3 +40,6 @@ def test_by_hand():
     }
     assert rows_read(**given_rows, config=CareConfig()) == [1, 2, 6, 7]
     assert rows_read(**given_rows, config=CareConfig(anchor="multi")) == [0, 1, 2, 6, 7]
+    # Rows 0 and 2 tie: whichever stands first by the time of the selection is the anchor.
+    tied = {**given_rows, "think_len": [7, 5, 7, 5, 5, 5, 5, 5]}
+    assert rows_read(**tied, config=CareConfig()) == [0, 1, 2, 6, 7]
