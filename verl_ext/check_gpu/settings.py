@@ -121,7 +121,12 @@ def method_of(step: int) -> str:
 def care_settings(plan: Plan) -> list[str]:
     """``algorithm.care`` of the check: the defaults, and a repair in every mixed group, half as long as a rollout."""
     rgr = {"max_tokens": plan.shape.response // 2, "fill_to": "null"}
-    return ["algorithm.adv_estimator=care", *(f"+algorithm.care.rgr.{key}={value}" for key, value in rgr.items())]
+    return [
+        "algorithm.adv_estimator=care",
+        # Every row is compared with the reference, so none may be left out of a pass.
+        "+algorithm.care.skip_dead_rows=False",
+        *(f"+algorithm.care.rgr.{key}={value}" for key, value in rgr.items()),
+    ]
 
 
 def run_settings(plan: Plan, folder: Path, steps: int, ranks: int) -> list[str]:
