@@ -21,12 +21,12 @@ from verl_ext.repair.replace import (
     StepRepairs,
     hide_from_rollout_correction,
     install_manager,
-    plan_pass,
     refresh_log_probs,
 )
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.log import write_group_log
+from verl_ext.step.passes import data_parallel_ranks, plan_pass
 from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
 from verl_ext.step.skip import ROWS_UNREAD, log_probs_of, skips_dead_rows, skips_unread_rows, update_live_rows
 
@@ -77,7 +77,7 @@ class CareTrainerMixin:
             batch.extra_info[REQUEST] = True
         if self._skips_unread_rows:
             plan = plan_pass(step.rows_read(self.care) or [0], batch.tags, *self._ranks_and_micro_batch())
-            log_probs_of(batch, plan.rows, plan.micro_batch, lambda part: compute(part, metrics=metrics))
+            log_probs_of(batch, plan, lambda part: compute(part, metrics=metrics))
             metrics[ROWS_UNREAD] = 1 - len(plan.rows) / len(batch)
         else:
             batch = compute(batch, metrics=metrics)
@@ -106,9 +106,8 @@ class CareTrainerMixin:
     def _ranks_and_micro_batch(self) -> tuple[int, int | None]:
         """Data-parallel ranks of the log-prob pass, and rows of a micro-batch; None where verl sizes them by tokens."""
         settings = self.config.actor_rollout_ref.rollout
-        # verl has asked the workers for this mapping when it balanced the batch.
-        ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
-        return ranks, None if settings.log_prob_use_dynamic_bsz else settings.log_prob_micro_batch_size_per_gpu
+        micro_batch = None if settings.log_prob_use_dynamic_bsz else settings.log_prob_micro_batch_size_per_gpu
+        return data_parallel_ranks(self.actor_rollout_wg), micro_batch
 
     def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]

@@ -21,6 +21,7 @@ from recipe.care.repair.choose import Outcome, choose_representatives, rgr_metri
 from verl_ext.engine.engine import POOL_MASK
 from verl_ext.repair.record import DECODED_AT, REPAIR, Repair, ReplacementRow, without_repair
 from verl_ext.step.compute import Repairs, Selectable, Step, select
+from verl_ext.step.passes import PassPlan, run_pass
 from verl_ext.step.rollouts import Batch, Tag, read_extra_fields, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -53,31 +54,6 @@ def install_manager(config: DictConfig) -> None:
             f"actor_rollout_ref.rollout.agent.agent_loop_manager_class={chosen} is kept; unless it derives from "
             f"{MANAGER}, no failure is repaired. Set +algorithm.care.rgr.enable=false if that is meant."
         )
-
-
-class PassPlan(NamedTuple):
-    """The rows of a log-prob pass over some rows of a batch, filled up to what verl's workers can share out."""
-
-    rows: list[int]
-    micro_batch: int
-
-
-def plan_pass(rows: Sequence[int], tags: Sequence[Tag], ranks: int, largest_micro_batch: int | None) -> PassPlan:
-    """Fill ``rows`` up so that every rank gets equally many, in equal micro-batches.
-
-    Args:
-        rows: The rows that need the pass, at least one.
-        tags: The tags of all rows of the batch; the shortest of the others, real ones first, fill up.
-        ranks: Data-parallel ranks.
-        largest_micro_batch: Rows of a micro-batch on one rank; None if verl sizes them by tokens.
-    """
-    per_rank = -(-len(rows) // ranks)
-    micro_batch = min(per_rank, largest_micro_batch or per_rank)
-    per_rank = -(-per_rank // micro_batch) * micro_batch
-    wanted = set(rows)
-    others = [row for row in range(len(tags)) if row not in wanted]
-    others.sort(key=lambda row: (bool(tags[row].get("is_padding", False)), cast(int, tags[row]["seq_len"])))
-    return PassPlan([*rows, *others[: per_rank * ranks - len(rows)]], micro_batch)
 
 
 class StepRepairs:
@@ -198,7 +174,7 @@ class RowLogProbs(NamedTuple):
 
 
 def refresh_log_probs(
-    batch: Batch, rows: Sequence[int], plan: PassPlan, compute: Callable[[Batch], Batch]
+    batch: Batch, rows: Sequence[int], plan: PassPlan, compute: Callable[[Batch], object]
 ) -> dict[int, RowLogProbs]:
     """Recompute the old log-probabilities of ``rows`` and of no other.
 
@@ -211,11 +187,9 @@ def refresh_log_probs(
     Returns:
         What is known of each of ``rows``.
     """
-    part = batch.select_keys([batch.keys[row] for row in plan.rows])
-    part.extra_info["micro_batch_size_per_gpu"] = plan.micro_batch
-    fill = part.keys[len(rows) :]
+    fill = [batch.keys[row] for row in plan.rows[len(rows) :]]
     kept = read_rows(batch.select_keys(fill), "old_log_probs") if fill else []
-    compute(part)
+    part = run_pass(batch, plan, compute)
     # The same numbers up to rounding, which depends on who shares a micro-batch: rows that were filled in keep theirs.
     write_rows(batch, fill, [{"old_log_probs": logp} for logp in kept])
     replaced = batch.select_keys(part.keys[: len(rows)])

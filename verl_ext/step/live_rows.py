@@ -25,24 +25,35 @@ class UpdatePlan:
     Attributes:
         rows: Rank by rank, and within a rank mini-batch by mini-batch; every cell has the same number of rows.
         mini_batches: M.
-        kept_tokens: For each of ``rows``, the share of its mini-batch's trained tokens that is still there: what its
-            advantage is multiplied by where the loss is a mean over the tokens of a mini-batch.
+        mini_batch_of: The mini-batch of each row of the step, left out or not.
     """
 
     rows: list[int]
     mini_batches: int
-    kept_tokens: list[float]
+    mini_batch_of: list[int]
+
+    def tokens_kept(self, trained_tokens: Sequence[int]) -> list[float]:
+        """For each of ``rows``, the share of its mini-batch's trained tokens that is still there.
+
+        Its advantage is multiplied by that where the loss is a mean over the tokens of a mini-batch.
+
+        Args:
+            trained_tokens: B, tokens of each row of the step that the loss counts.
+        """
+        whole, kept = [0] * self.mini_batches, [0] * self.mini_batches
+        for row, tokens in enumerate(trained_tokens):
+            whole[self.mini_batch_of[row]] += tokens
+        for row in self.rows:
+            kept[self.mini_batch_of[row]] += trained_tokens[row]
+        return [kept[number] / max(1, whole[number]) for number in (self.mini_batch_of[row] for row in self.rows)]
 
 
-def plan_update(
-    live: Sequence[bool], tokens: Sequence[int], trained_tokens: Sequence[int], ranks: int, mini_batch: int, micro: int
-) -> UpdatePlan:
+def plan_update(live: Sequence[bool], tokens: Sequence[int], ranks: int, mini_batch: int, micro: int) -> UpdatePlan:
     """Plan an update without the rows that teach nothing.
 
     Args:
         live: B, whether a row has a token with an advantage; the order is verl's, rank by rank.
         tokens: B, the length of each row, prompt included: its cost.
-        trained_tokens: B, tokens the loss counts.
         ranks: R.
         mini_batch: Rows of a mini-batch, all ranks together; a multiple of R.
         micro: A cell's rows are a multiple of this.
@@ -56,18 +67,15 @@ def plan_update(
         raise ValueError(
             f"{len(live)} rows cannot be cut for {ranks} ranks, mini-batches of {mini_batch}, micro {micro}"
         )
-    members = [
-        [rank * share + first + place for rank in range(ranks) for place in range(cell)]
-        for first in range(0, share, cell)
-    ]
+    mini_batch_of = [row % share // cell for row in range(len(live))]
+    members: list[list[int]] = [[] for _ in range(share // cell)]
+    for row, number in enumerate(mini_batch_of):
+        members[number].append(row)
     most = max(sum(live[row] for row in rows) for rows in members)
     size = micro * max(1, -(-most // (ranks * micro)))
     cells = [_fill(rows, live, tokens, ranks, size) for rows in members]
-    kept = [_share_kept(rows, of_ranks, trained_tokens) for rows, of_ranks in zip(members, cells, strict=True)]
     rows = [row for rank in range(ranks) for of_ranks in cells for row in of_ranks[rank]]
-    return UpdatePlan(
-        rows, len(members), [kept[number] for _ in range(ranks) for number in range(len(members)) for _ in range(size)]
-    )
+    return UpdatePlan(rows, len(members), mini_batch_of)
 
 
 def _fill(rows: list[int], live: Sequence[bool], tokens: Sequence[int], ranks: int, size: int) -> list[list[int]]:
@@ -83,8 +91,3 @@ def _fill(rows: list[int], live: Sequence[bool], tokens: Sequence[int], ranks: i
         if len(cells[rank]) < size:
             heapq.heappush(load, (total + tokens[row], rank))
     return cells
-
-
-def _share_kept(rows: list[int], cells: list[list[int]], trained_tokens: Sequence[int]) -> float:
-    kept = sum(trained_tokens[row] for cell in cells for row in cell)
-    return kept / max(1, sum(trained_tokens[row] for row in rows))

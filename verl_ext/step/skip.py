@@ -8,7 +8,7 @@ reads are left out of the log-prob pass; ``recipe.care.method.reads`` says which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +17,7 @@ from recipe.care.config import CareConfig
 from recipe.care.errors import CareConfigError
 from verl_ext.engine.engine import EMBEDDINGS, REQUEST
 from verl_ext.step.live_rows import UpdatePlan, plan_update
+from verl_ext.step.passes import PassPlan, data_parallel_ranks, run_pass
 from verl_ext.step.rollouts import Batch, read_rows, write_rows
 
 if TYPE_CHECKING:
@@ -100,17 +101,16 @@ def update_live_rows(
     plan = plan_update(
         live=[bool(row_T.any()) for row_T in advantages],
         tokens=[int(tag["seq_len"]) for tag in batch.tags],
-        trained_tokens=[int(row_T.sum()) for row_T in read_rows(batch, "loss_mask")],
-        # verl has asked the workers for this mapping when it balanced the batch.
-        ranks=max(workers._dispatch_info["actor"]) + 1,
+        ranks=data_parallel_ranks(workers),
         mini_batch=actor.ppo_mini_batch_size * config.actor_rollout_ref.rollout.n,
         micro=1 if actor.use_dynamic_bsz else actor.ppo_micro_batch_size_per_gpu,
     )
     part = batch.select_keys([batch.keys[row] for row in plan.rows])
-    rescale = actor.loss_agg_mode == "token-mean" and min(plan.kept_tokens) < 1
+    rescale = actor.loss_agg_mode == "token-mean" and len(plan.rows) < len(batch)
     own = [advantages[row] for row in plan.rows]
     if rescale:
-        scaled = [row_T * kept for row_T, kept in zip(own, plan.kept_tokens, strict=True)]
+        kept = plan.tokens_kept([int(row_T.sum()) for row_T in read_rows(batch, "loss_mask")])
+        scaled = [row_T * share for row_T, share in zip(own, kept, strict=True)]
         write_rows(batch, part.keys, [{"advantages": row_T} for row_T in scaled])
     _with_plan(workers, plan, lambda: update(part))
     if rescale:
@@ -135,19 +135,16 @@ def skips_unread_rows(config: DictConfig, care: CareConfig) -> bool:
     return care.skip_dead_rows is not False and bool(recorded) and not corrects
 
 
-def log_probs_of(batch: Batch, rows: Sequence[int], micro_batch: int, compute: Callable[[Batch], object]) -> None:
+def log_probs_of(batch: Batch, plan: PassPlan, compute: Callable[[Batch], object]) -> None:
     """Have the log-prob pass look at some rows; of the others stands what was sampled, and an embedding of zeros.
 
     Args:
         batch: The step's rows.
-        rows: Those to look at, as ``plan_pass`` has filled them up.
-        micro_batch: Rows of a micro-batch on a rank, where verl does not size them by tokens.
+        plan: ``plan_pass`` for the rows to look at.
         compute: verl's own pass, which writes what it finds.
     """
-    part = batch.select_keys([batch.keys[row] for row in rows])
-    part.extra_info["micro_batch_size_per_gpu"] = micro_batch
-    compute(part)
-    looked_at = set(rows)
+    part = run_pass(batch, plan, compute)
+    looked_at = set(plan.rows)
     others = [key for row, key in enumerate(batch.keys) if row not in looked_at]
     if not others:
         return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from recipe.care.config import CareConfig
-from recipe.care.method.groups import Group, Ids, Vector, as_vector, group_index, members_of
+from recipe.care.method.groups import Ids, Vector, as_vector, group_index, members_of
 
 
 def rows_read(
@@ -37,19 +37,11 @@ def rows_read(
     answer_B = as_vector("answer_len", answer_len, count, torch.int64).tolist()
     read: list[int] = []
     for rows in members_of(group_B, as_vector("valid", valid, count, torch.bool)):
-        one = Group(
-            rows=rows,
-            correct=[correct[row] for row in rows],
-            repaired=[False] * len(rows),
-            think_len=[think_B[row] for row in rows],
-            answer_len=[answer_B[row] for row in rows],
-        )
-        if not one.failures:
-            continue
-        anchors = one.positives
-        if config.anchor == "shortest":
-            lengths = [(one.think_len[member], one.answer_len[member]) for member in anchors]
+        failures = [row for row in rows if not correct[row]]
+        anchors = [row for row in rows if correct[row]] if failures else []
+        if anchors and config.anchor == "shortest":
+            shortest = min((think_B[row], answer_B[row]) for row in anchors)
             # All that tie: which of them is the earlier is for the caller to say.
-            anchors = [member for member, own in zip(anchors, lengths, strict=True) if own == min(lengths)]
-        read += [rows[member] for member in (*anchors, *one.failures)]
+            anchors = [row for row in anchors if (think_B[row], answer_B[row]) == shortest]
+        read += [*anchors, *failures]
     return sorted(read)

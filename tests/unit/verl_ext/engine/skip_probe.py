@@ -153,10 +153,10 @@ def compare(base, processor, rows, old, case, rank, ranks):
     lengths = [row["inputs"]["input_ids"].shape[1] for row in rows]
     trained = [len(row["response_ids"]) for row in rows]
     live = [bool(values["advantages"].any()) for values in columns]
-    plan = plan_update(live, lengths, trained, ranks, MINI_BATCH, micro=1 if case.dynamic else 2)
+    plan = plan_update(live, lengths, ranks, MINI_BATCH, micro=1 if case.dynamic else 2)
     pairs = list(zip(rows, columns, strict=True))
     part = []
-    for row, kept in zip(plan.rows, plan.kept_tokens, strict=True):
+    for row, kept in zip(plan.rows, plan.tokens_kept(trained), strict=True):
         values = dict(columns[row])
         if case.agg == "token-mean":
             values["advantages"] = values["advantages"] * kept

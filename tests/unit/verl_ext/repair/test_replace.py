@@ -29,11 +29,11 @@ from verl_ext.repair.replace import (
     MANAGER,
     StepRepairs,
     install_manager,
-    plan_pass,
     refresh_log_probs,
 )
 from verl_ext.step import rollouts
 from verl_ext.step.compute import compute_step, finish_step
+from verl_ext.step.passes import plan_pass
 from verl_ext.step.rollouts import read_rollouts
 
 
