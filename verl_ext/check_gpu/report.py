@@ -15,7 +15,15 @@ from pathlib import Path
 PARTS = ("gen", "old_log_prob", "adv", "update_actor", "update_weights")
 """Parts of a step that verl times."""
 STYLE = "body{font:15px sans-serif;max-width:60em;margin:2em auto}td{padding:.2em .8em;border-top:1px solid #ccc}"
-NAMES = {"grpo": "GRPO", "care_no_rgr": "CARE without repairs", "care": "CARE"}
+NAMES = {
+    "grpo": "GRPO",
+    "grpo_live": "GRPO, live rows only",
+    "care_no_rgr": "CARE without repairs",
+    "care_no_rgr_live": "CARE without repairs, live rows only",
+    "care": "CARE",
+    "care_live": "CARE, live rows only",
+}
+"""The default of a run leaves dead rows out for CARE, and not for verl's own estimators."""
 
 
 class State(str, enum.Enum):
@@ -151,7 +159,7 @@ class Report:
         ]
 
     def _steps(self) -> list[list[str]]:
-        head = ["median of a step", "steps", "seconds", *PARTS, "tokens/s/GPU", "MFU", "peak GiB"]
+        head = ["median of a step", "steps", "seconds", *PARTS, "tokens/s/GPU", "MFU", "peak GiB so far"]
         return [head, *(_method_row(one) for one in self.methods)]
 
 

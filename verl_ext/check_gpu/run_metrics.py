@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from verl_ext.check_gpu.report import PARTS, Check, Method
-from verl_ext.check_gpu.settings import METHOD, METHODS, method_of
+from verl_ext.check_gpu.report import NAMES, PARTS, Check, Method
+from verl_ext.check_gpu.settings import METHOD, METHODS, WARM_UP, method_of
 
 Choice = tuple[tuple[int, float, str, int, int], ...]
 """Of each row of a group: length, verdict, role, its anchor's length and the size of the subgroup."""
@@ -34,10 +34,10 @@ def choices(left: Path) -> Counter[Choice]:
 
 
 def summarise(steps: Mapping[int, Mapping[str, float]]) -> list[Method]:
-    """Medians by method, without the first round, which warms up."""
+    """Medians by method, without the steps that warm up."""
     methods = []
-    for method in ("grpo", "care_no_rgr", "care"):
-        mine = [data for step, data in steps.items() if method_of(step) == method and step > len(METHODS)]
+    for method in NAMES:
+        mine = [data for step, data in steps.items() if method_of(step) == method and step > WARM_UP]
         if not mine:
             continue
 
@@ -77,7 +77,7 @@ def learned_something(steps: Mapping[int, Mapping[str, float]]) -> list[Check]:
 
 def repairs(steps: Mapping[int, Mapping[str, float]]) -> list[tuple[str, str]]:
     """What repairs cost, over the measured steps of CARE."""
-    care = [data for step, data in steps.items() if method_of(step) == "care" and step > len(METHODS)]
+    care = [data for step, data in steps.items() if method_of(step) == "care" and step > WARM_UP]
     if not care:
         return []
     names = {"triggered": "repairs asked for a step", "tokens": "tokens decoded for repairs a step"}

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from recipe.tiny.overrides import hydra_value
 
-METHODS = ("grpo", "care", "care_no_rgr")
-"""In turn, one step each. The first step's weights are the model's as it was made, and so are the second's: the
-learning rate begins at 0."""
+METHODS = ("grpo", "care", "care_no_rgr", "grpo_live", "care_live", "care_no_rgr_live")
+"""In turn, one step each; ``_live`` leaves out the rows that teach nothing (``algorithm.care.skip_dead_rows``)."""
+WARM_UP = 2
+"""Steps before the rounds, of the first methods. The first step's weights are the model's as it was made, as are the
+second's: the learning rate begins at 0."""
 METHOD = "check/method"
 """Metric with the place of a step's method in ``METHODS``."""
 OUT = "CARE_CHECK_OUT"
@@ -65,8 +67,8 @@ _VISION = Shape(1280, 32, 3420, 16, 16)
 SIZES = {
     "tiny": Size(None, None, False, 56, 12, 48, 24, 2048, 0.2, groups=64),
     "0.3b": Size(Shape(768, 8, 2048, 12, 4), Shape(640, 8, 1720, 8, 8), True, 224, 32, 512, 256, 16384, 0.3),
-    "3b": Size(Shape(2048, 36, 11008, 16, 2), _VISION, True, 448, 32, 512, 256, 16384, 0.4),
-    "7b": Size(Shape(3584, 28, 18944, 28, 4), _VISION, False, 448, 32, 512, 256, 8192, 0.35),
+    "3b": Size(Shape(2048, 36, 11008, 16, 2), _VISION, True, 448, 16, 512, 256, 16384, 0.4),
+    "7b": Size(Shape(3584, 28, 18944, 28, 4), _VISION, False, 448, 16, 512, 256, 8192, 0.35),
 }
 """Qwen2.5-VL's own dimensions for 3b and 7b, and its vocabulary for all but tiny. With all weights trained, 7b needs
 more than 80 GB."""
@@ -81,7 +83,7 @@ class Plan:
     Attributes:
         size: A key of ``SIZES``.
         out: Where everything goes.
-        rounds: Measured steps of each method; one round warms up.
+        rounds: Measured steps of each method.
         on_gpu: Whether there is a GPU to check.
         packed: Whether flash-attn is there for packed rows.
     """
@@ -100,7 +102,7 @@ class Plan:
     @property
     def saved_step(self) -> int:
         """The last step of the measured rounds, after which the run is saved and killed."""
-        return len(METHODS) * (1 + self.rounds)
+        return WARM_UP + len(METHODS) * self.rounds
 
     @property
     def model(self) -> Path:
@@ -115,7 +117,7 @@ class Plan:
 
 def method_of(step: int) -> str:
     """The method of a step, counted from 1."""
-    return METHODS[(step - 1) % len(METHODS)]
+    return METHODS[step - 1 if step <= WARM_UP else (step - 1 - WARM_UP) % len(METHODS)]
 
 
 def care_settings(plan: Plan) -> list[str]:

@@ -24,6 +24,8 @@ STOCK = {"VERL_USE_EXTERNAL_PLUGINS": "none"}
 STOCK_ON_CPU = {**STOCK, "VERL_USE_EXTERNAL_MODULES": "verl_ext.cpu.alone"}
 SAME = ("critic/score/mean", "critic/advantages/max", "actor/pg_loss", "actor/grad_norm", "actor/entropy")
 """Metrics of a GRPO step that are the same with and without the plugin."""
+NOTHING_TO_DECODE = "actor_rollout_ref.rollout.enforce_eager=True"
+"""Where rollouts are replayed, vLLM need not be compiled."""
 SMALLEST = 0.01
 """What they are compared with where they are smaller: the loss of advantages that add up to 0 is rounding."""
 
@@ -176,7 +178,7 @@ class Stages:
         plan = self.plan
         need(plan.out / "measured" / "left" / "step1.pt")
         variables = STOCK if plan.on_gpu else STOCK_ON_CPU
-        settings = ["algorithm.adv_estimator=grpo", "trainer.save_freq=-1"]
+        settings = ["algorithm.adv_estimator=grpo", "trainer.save_freq=-1", NOTHING_TO_DECODE]
         run = self._start("stock", plan.out / "stock", settings, seconds, steps=1, variables=variables)
         try:
             run.finish()
@@ -191,7 +193,7 @@ class Stages:
         """The first step's rollouts again, on more ranks."""
         plan = self.plan
         need(plan.out / "measured" / "left" / "step1.pt")
-        settings = [*self._alternating(), "trainer.save_freq=-1"]
+        settings = [*self._alternating(), "trainer.save_freq=-1", NOTHING_TO_DECODE]
         run = self._start("ranks", plan.out / "ranks", settings, seconds, steps=1, ranks=ranks)
         try:
             run.finish()

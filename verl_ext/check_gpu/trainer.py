@@ -39,6 +39,8 @@ class AlternatingMixin:
     agent_loop_manager: SwitchedManager
     tokenizer: Any
     _step: Step | None
+    _skips_dead_rows: bool
+    _skips_unread_rows: bool
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)  # type: ignore[call-arg]
@@ -50,7 +52,10 @@ class AlternatingMixin:
     def on_step_begin(self) -> None:
         """Choose the step's method before its prompts are sent out."""
         super().on_step_begin()  # type: ignore[misc]
-        method = method_of(self.global_steps)
+        name = method_of(self.global_steps)
+        method = name.removesuffix("_live")
+        self._skips_dead_rows = name != method
+        self._skips_unread_rows = name != method and method != "grpo"
         self.care = {"grpo": None, "care": self._chosen, "care_no_rgr": self._without_repairs()}[method]
         self.config.algorithm.adv_estimator = "grpo" if method == "grpo" else "care"
         ray.get([worker.repair.remote(method == "care") for worker in self.agent_loop_manager.agent_loop_workers])

@@ -40,8 +40,11 @@ def canonical(name: str) -> str:
 
 
 def all_installed() -> dict[str, str]:
-    """The versions of all distributions, by canonical name."""
-    return {canonical(one.metadata["Name"]): one.version for one in metadata.distributions()}
+    """The versions of all distributions, by canonical name; of two copies, the one that is imported."""
+    found: dict[str, str] = {}
+    for one in metadata.distributions():  # in the order of sys.path
+        found.setdefault(canonical(one.metadata["Name"]), one.version)
+    return found
 
 
 def is_tested(name: str, version: str) -> bool:

@@ -17,7 +17,7 @@ from recipe.tiny.prompts import texts
 from recipe.tiny.tokenizer import train_tokenizer
 from verl_ext.check_gpu.__main__ import main, make_plan, run_stage
 from verl_ext.check_gpu.model import make_model, widened
-from verl_ext.check_gpu.report import Check, Method, Report, Stage, State, draw
+from verl_ext.check_gpu.report import NAMES, Check, Method, Report, Stage, State, draw
 from verl_ext.check_gpu.reward import compute_score
 from verl_ext.check_gpu.run_metrics import choices, summarise
 from verl_ext.check_gpu.runs import OutOfTimeError, Run, RunError
@@ -36,8 +36,8 @@ def test_verdicts_make_groups_and_repairs_of_every_kind():
 
 
 def test_methods_take_turns_and_the_first_two_steps_keep_their_weights():
-    assert [method_of(step) for step in range(1, 7)] == [*METHODS, *METHODS]
-    assert METHODS[:2] == ("grpo", "care")
+    assert [method_of(step) for step in range(1, 15)] == ["grpo", "care", *METHODS, *METHODS]
+    assert plan("tiny").saved_step == 14
     assert any(one.endswith("lr_warmup_steps=1") for one in run_settings(plan("tiny"), plan("tiny").out, 3, 1))
 
 
@@ -94,13 +94,14 @@ def test_a_model_has_the_widths_of_its_size_and_stops_at_random(tmp_path, monkey
     assert len(stops) == 1 + 2000 // 24 and max(stops) < 2000
 
 
-def test_medians_leave_the_first_round_out():
+def test_medians_leave_the_warm_up_out():
     steps = {
-        step: {"timing_s/step": 100.0 if step <= 3 else float(step), "perf/throughput": 5.0} for step in range(1, 10)
+        step: {"timing_s/step": 100.0 if step <= 2 else float(step), "perf/throughput": 5.0} for step in range(1, 15)
     }
     found = {one.method: one for one in summarise(steps)}
-    assert [one.method for one in found.values()] == ["grpo", "care_no_rgr", "care"]
-    assert (found["grpo"].seconds["step"], found["care"].seconds["step"]) == (5.5, 6.5)
+    assert list(found) == list(NAMES)
+    # Steps 3 and 9 are GRPO's, 4 and 10 CARE's.
+    assert (found["grpo"].seconds["step"], found["care"].seconds["step"]) == (6.0, 7.0)
     assert found["grpo"].steps == 2 and math.isnan(found["grpo"].mfu)
 
 
