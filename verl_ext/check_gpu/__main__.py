@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--size", choices=SIZES, required=True, help="of the model: tiny is for machines without a GPU")
     add("--out", type=Path, required=True, help="empty or new folder for the report and all else")
-    add("--minutes", type=float, default=10.0, help="what is not done then is left out (default: %(default)s)")
+    add("--minutes", type=float, default=15.0, help="what is not done then is left out (default: %(default)s)")
     add("--rounds", type=int, default=2, help="measured steps of each method (default: %(default)s)")
     add("--ranks", type=int, default=_gpus_for_ranks(), help="of the last stage (default: 2, or 1 and no such stage)")
     return parser

@@ -19,8 +19,8 @@ TESTED = {
 """All of them are needed. The first version is the CPU stack's, the second that of the GPU pins, which have run in a
 build for the CPU (docs/install.md)."""
 FLASH_ATTN = "2.8.3"
-"""For GPUs only, where nothing of this project has run yet; verl 0.9.1's own pin."""
-RAN = "on a CPU: the CPU stack and a build of the GPU pins for the CPU; on a GPU nothing yet"
+"""For GPUs only, and not installed where this project has run; verl 0.9.1's own pin."""
+RAN = "on a CPU: the CPU stack and a build of the GPU pins for the CPU; on a GPU a run has started, no step was made"
 """Where all that was tested ran."""
 
 
