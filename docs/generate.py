@@ -44,6 +44,7 @@ WHEN: dict[str, str] = {
     "selector": "`mixed` and `farthest` are the paper's ablations; `random` needs no distances at all.",
     "distance": "`lexical` where the backend returns no hidden states (Megatron, bypass mode).",
     "skip_dead_rows": "`false` to have verl's metrics of the update speak of all rows; `true` to be told why not.",
+    "kl_taught_rows_only": "With `actor.use_kl_loss=true`, to leave dead rows out all the same; look at the KL then.",
     "positive_threshold": "Only for a reward function that cannot return `acc` ([data](data.md)).",
     "rescue.enable": "False to leave all-wrong groups out; likelihood alone can reinforce a wrong habit.",
     "rescue.delta": "Scales how much all-wrong groups count: 0.1 against about 2 for a verified anchor.",

@@ -26,9 +26,16 @@ from verl_ext.repair.replace import (
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.log import write_group_log
-from verl_ext.step.passes import data_parallel_ranks, plan_pass
+from verl_ext.step.passes import PassPlan, data_parallel_ranks, plan_pass
 from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
-from verl_ext.step.skip import ROWS_UNREAD, log_probs_of, skips_dead_rows, skips_unread_rows, update_live_rows
+from verl_ext.step.skip import (
+    log_probs_of,
+    reference_log_probs_of,
+    rows_that_grpo_moves,
+    skips_dead_rows,
+    skips_unread_rows,
+    update_live_rows,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -49,14 +56,16 @@ class CareTrainerMixin:
     val_dataset: RLHFDataset
     _step: Step | None
     """From the log-prob pass to the advantages."""
+    _read: PassPlan | None
+    """The rows that the log-prob pass looked at, if it left any out."""
     _skips_dead_rows: bool
     _skips_unread_rows: bool
 
     def __init__(self, config: DictConfig) -> None:
         self.care = validate_run(config) if chooses_care(config) else None
         self._skips_dead_rows = skips_dead_rows(config, self.care)
-        self._skips_unread_rows = self.care is not None and skips_unread_rows(config, self.care)
-        self._step = None
+        self._skips_unread_rows = skips_unread_rows(config, self.care)
+        self._step, self._read = None, None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
@@ -68,17 +77,20 @@ class CareTrainerMixin:
 
     def _compute_old_log_prob(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_old_log_prob  # type: ignore[misc]
-        if self.care is None:
+        if self.care is None and not self._skips_unread_rows:
             return compute(batch, metrics=metrics)
+        if self.care is None:
+            plan = self._plan_pass(rows_that_grpo_moves(batch, self.config), batch)
+            metrics.update(log_probs_of(batch, plan, lambda part: compute(part, metrics=metrics)))
+            return batch
         step = Step.begin(read_rollouts(batch, self.care.positive_threshold), self.tokenizer, self.care)
         if needs_embeddings(self.care):
             write_response_field(batch, POOL_MASK, step.pool_mask(), step.rollouts.response_len)
             # The flag travels with this pass only: the reference pass and the update must not pool again.
             batch.extra_info[REQUEST] = True
         if self._skips_unread_rows:
-            plan = plan_pass(step.rows_read(self.care) or [0], batch.tags, *self._ranks_and_micro_batch())
-            log_probs_of(batch, plan, lambda part: compute(part, metrics=metrics))
-            metrics[ROWS_UNREAD] = 1 - len(plan.rows) / len(batch)
+            self._read = self._plan_pass(step.rows_read(self.care), batch)
+            metrics.update(log_probs_of(batch, self._read, lambda part: compute(part, metrics=metrics)))
         else:
             batch = compute(batch, metrics=metrics)
         batch.extra_info.pop(REQUEST, None)
@@ -94,7 +106,7 @@ class CareTrainerMixin:
         rollouts = step.rollouts
         log_probs: dict[int, RowLogProbs] = {}
         if repairs.replaced:
-            plan = plan_pass(repairs.replaced, batch.tags, *self._ranks_and_micro_batch())
+            plan = self._plan_pass(repairs.replaced, batch)
             # verl's metrics of this step are those of the whole batch, before the repairs.
             log_probs = refresh_log_probs(batch, repairs.replaced, plan, lambda part: compute(part, metrics={}))
             if care.rgr.target == "rewrite":
@@ -103,11 +115,20 @@ class CareTrainerMixin:
         metrics.update(repairs.metrics(log_probs))
         return step.after_repairs(rollouts, repairs.replaced, repairs.result(log_probs), self.tokenizer, care)
 
-    def _ranks_and_micro_batch(self) -> tuple[int, int | None]:
-        """Data-parallel ranks of the log-prob pass, and rows of a micro-batch; None where verl sizes them by tokens."""
+    def _plan_pass(self, rows: list[int], batch: Batch) -> PassPlan:
+        """A log-prob pass over ``rows``, and over one row where there are none: the workers expect something."""
         settings = self.config.actor_rollout_ref.rollout
+        # None where verl sizes micro-batches by tokens.
         micro_batch = None if settings.log_prob_use_dynamic_bsz else settings.log_prob_micro_batch_size_per_gpu
-        return data_parallel_ranks(self.actor_rollout_wg), micro_batch
+        return plan_pass(rows or [0], batch.tags, data_parallel_ranks(self.actor_rollout_wg), micro_batch)
+
+    def _compute_ref_log_prob(self, batch: Batch, metrics: dict[str, float]) -> Batch:
+        compute = super()._compute_ref_log_prob  # type: ignore[misc]
+        plan, self._read = self._read, None
+        if self.care is None or not self.care.kl_taught_rows_only or plan is None:
+            return compute(batch, metrics=metrics)
+        reference_log_probs_of(batch, plan, lambda part: compute(part, metrics=metrics))
+        return batch
 
     def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]

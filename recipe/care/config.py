@@ -185,6 +185,9 @@ class CareConfig:
     skip_dead_rows: bool | str = "auto"
     """Leave rows out of passes that they do not need: ``auto`` where that changes nothing, ``true`` (refused where
     it would), or ``false``."""
+    kl_taught_rows_only: bool = False
+    """With verl's KL loss, which else gives every row a gradient: apply it to the rows that teach alone. That is
+    another objective, in which nothing holds the policy back where it gets no advantage."""
     rescue: RescueConfig = field(default_factory=RescueConfig)
     """Groups in which every rollout failed."""
     regions: RegionsConfig = field(default_factory=RegionsConfig)

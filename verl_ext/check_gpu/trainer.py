@@ -55,7 +55,7 @@ class AlternatingMixin:
         name = method_of(self.global_steps)
         method = name.removesuffix("_live")
         self._skips_dead_rows = name != method
-        self._skips_unread_rows = name != method and method != "grpo"
+        self._skips_unread_rows = name != method
         self.care = {"grpo": None, "care": self._chosen, "care_no_rgr": self._without_repairs()}[method]
         self.config.algorithm.adv_estimator = "grpo" if method == "grpo" else "care"
         ray.get([worker.repair.remote(method == "care") for worker in self.agent_loop_manager.agent_loop_workers])

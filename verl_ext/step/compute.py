@@ -83,17 +83,18 @@ class Step:
 
     def rows_read(self, care: CareConfig) -> list[int]:
         """The rows whose log-probabilities and embeddings somebody reads, as the rollouts are before any repair."""
+        order_B = self.rollouts.session_order  # as ``select`` hands them over
         read = rows_read(
-            acc=self.rollouts.acc,
-            group=self.rollouts.group,
-            think_len=self.regions.think_len,
-            answer_len=self.regions.answer_len,
+            acc=self.rollouts.acc[order_B],
+            group=[self.rollouts.group[row] for row in order_B.tolist()],
+            think_len=self.regions.think_len[order_B],
+            answer_len=self.regions.answer_len[order_B],
             config=care,
-            valid=self.rollouts.valid,
+            valid=self.rollouts.valid[order_B],
         )
         # Earlier outputs of a session are trained with the advantage of its last one.
         wanted_B = torch.zeros(len(self.rollouts.keys), dtype=torch.bool)
-        wanted_B[read] = True
+        wanted_B[order_B[read]] = True
         return wanted_B[self.rollouts.session_row].nonzero()[:, 0].tolist()
 
     def after_pass(self, rollouts: Rollouts) -> Step:
@@ -303,10 +304,11 @@ def _sequence_logp(rollouts: Rollouts, care: CareConfig) -> torch.Tensor | None:
     """(B,) log-probability of each row as ``rescue.logp`` says; the sum favours short rows, the mean does not."""
     if rollouts.old_logp is None:
         return None
-    total_B = (rollouts.old_logp * rollouts.response_mask).sum(dim=-1)
+    mask_BT = rollouts.response_mask.to(rollouts.old_logp.dtype)
+    total_B = torch.einsum("bt,bt->b", rollouts.old_logp, mask_BT)
     if care.rescue.logp == "sum":
         return total_B
-    return total_B / rollouts.response_mask.sum(dim=-1).clamp(min=1)
+    return total_B / mask_BT.sum(dim=-1).clamp(min=1)
 
 
 def _left_out_metrics(rollouts: Rollouts) -> dict[str, float]:

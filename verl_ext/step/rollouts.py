@@ -98,6 +98,12 @@ def read_rows(batch: Batch, field: str) -> list[torch.Tensor]:
     return list(data[field].unbind())
 
 
+def read_padded(batch: Batch, field: str) -> torch.Tensor:
+    """Fetch one field of the responses as (B, T), padded with 0."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])
+    return _padded(data[field])
+
+
 def write_rows(
     batch: Batch, keys: Sequence[str], fields: Sequence[Mapping[str, object]], tags: Sequence[Tag] | None = None
 ) -> None:

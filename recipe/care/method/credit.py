@@ -49,32 +49,39 @@ def token_advantages(
     """
     rows_B = torch.as_tensor(advantages)
     rows_B = rows_B.to(torch.promote_types(rows_B.dtype, torch.float32))
-    mask_BT = torch.as_tensor(response_mask, device=rows_B.device) != 0
+    advantages_B = rows_B.detach().cpu().numpy()
+    mask_BT = _numpy(response_mask) != 0
     if config.regions.enable:
-        correct_B = torch.as_tensor(acc, device=rows_B.device) > 0.5
-        weights_BT = _region_weights(mask_BT, regions, correct_B, config.regions, rows_B.dtype)
+        correct_B = _numpy(acc) > 0.5
+        weights_BT = _region_weights(mask_BT, regions, correct_B, config.regions, advantages_B.dtype)
     else:
-        weights_BT = mask_BT.to(rows_B.dtype)
-    return weights_BT.mul_((rows_B / (weights_BT.sum(dim=1) + _EPS))[:, None])
+        weights_BT = mask_BT.astype(advantages_B.dtype)
+    weights_BT *= (advantages_B / (weights_BT.sum(axis=1) + _EPS))[:, None]
+    return torch.from_numpy(weights_BT).to(rows_B.device)
 
 
 def _region_weights(
-    mask_BT: torch.Tensor, regions: Regions, correct_B: torch.Tensor, config: RegionsConfig, dtype: torch.dtype
-) -> torch.Tensor:
-    answer_BT = regions.answer_mask & mask_BT
-    rationale_BT = regions.think_mask & mask_BT & ~answer_BT
+    mask_BT: np.ndarray, regions: Regions, correct_B: np.ndarray, config: RegionsConfig, dtype: np.dtype
+) -> np.ndarray:
+    answer_BT = _numpy(regions.answer_mask) & mask_BT
+    rationale_BT = _numpy(regions.think_mask) & mask_BT & ~answer_BT
     if config.rationale_share is None:
-        answer_B1 = torch.ones(len(mask_BT), 1, dtype=dtype, device=mask_BT.device)
-        rationale_B1 = correct_B[:, None].to(dtype) * config.gamma_pos
+        answer_B = np.ones(len(mask_BT), dtype)
+        rationale_B = correct_B.astype(dtype) * config.gamma_pos
     else:
-        tokens_B1 = rationale_BT.sum(dim=1, keepdim=True)
-        share_B1 = (correct_B[:, None] & (tokens_B1 > 0)).to(dtype) * config.rationale_share
-        answer_B1 = (1 - share_B1) / answer_BT.sum(dim=1, keepdim=True).clamp(min=1)
-        rationale_B1 = share_B1 / tokens_B1.clamp(min=1)
-    weights_BT = answer_BT * answer_B1 + rationale_BT * rationale_B1
+        tokens_B = np.count_nonzero(rationale_BT, axis=1)
+        share_B = (correct_B & (tokens_B > 0)).astype(dtype) * config.rationale_share
+        answer_B = (1 - share_B) / np.count_nonzero(answer_BT, axis=1).clip(min=1)
+        rationale_B = share_B / tokens_B.clip(min=1)
+    weights_BT = np.multiply(answer_BT, answer_B[:, None], dtype=dtype)
+    np.copyto(weights_BT, rationale_B[:, None], where=rationale_BT)
     if config.blame == "response":
-        weights_BT = torch.where(correct_B[:, None], weights_BT, mask_BT.to(dtype))
+        weights_BT[~correct_B] = mask_BT[~correct_B]
     return weights_BT
+
+
+def _numpy(values: torch.Tensor | np.ndarray) -> np.ndarray:
+    return torch.as_tensor(values).detach().cpu().numpy()
 
 
 def check_loss_agg_mode(loss_agg_mode: str) -> None:

@@ -219,13 +219,17 @@ def row_masses(token_advantages: torch.Tensor, regions: Regions) -> RowMasses:
     Returns:
         The shares; they sum to 1 in every row with credit.
     """
-    size_BT = token_advantages.abs()
-    total_B = size_BT.sum(dim=1)
-    total_B = total_B.where(total_B > 0, torch.ones_like(total_B))
-    rationale_B = (size_BT * (regions.think_mask & ~regions.answer_mask)).sum(dim=1) / total_B
-    answer_B = (size_BT * regions.answer_mask).sum(dim=1) / total_B
-    other_B = (size_BT * ~(regions.think_mask | regions.answer_mask)).sum(dim=1) / total_B
-    return RowMasses(rationale_B, answer_B, other_B)
+    size_BT = np.abs(token_advantages.cpu().numpy())
+    answer_BT = regions.answer_mask.cpu().numpy()
+    total_B = size_BT.sum(axis=1)
+    answer_B = np.einsum("bt,bt->b", size_BT, answer_BT)
+    size_BT *= ~answer_BT
+    rest_B = size_BT.sum(axis=1)
+    size_BT *= regions.think_mask.cpu().numpy()
+    rationale_B = size_BT.sum(axis=1)
+    total_B[total_B == 0] = 1
+    shares = (rationale_B / total_B, answer_B / total_B, (rest_B - rationale_B) / total_B)
+    return RowMasses(*(torch.from_numpy(share_B) for share_B in shares))
 
 
 def region_masses(token_advantages: torch.Tensor, regions: Regions) -> dict[str, float]:
@@ -236,8 +240,8 @@ def region_masses(token_advantages: torch.Tensor, regions: Regions) -> dict[str,
         regions: The regions of these rows.
     """
     masses = row_masses(token_advantages, regions)
-    credited_B = (token_advantages != 0).any(dim=1)
-    positive_B = token_advantages.sum(dim=1) > 0
+    credited_B = masses.rationale + masses.answer + masses.other > 0
+    positive_B = (token_advantages.sum(dim=1) > 0).cpu()
     values = (
         masses.rationale[credited_B],
         masses.answer[credited_B],

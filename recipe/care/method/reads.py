@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows' log-probabilities and embeddings the method reads: of the others, no forward pass is needed.
 
-Verdicts are known before that pass. A group without a failure has no subgroup, and with ``anchor=shortest`` the
-positives that are no anchor are never looked at.
+Verdicts are known before that pass. A group without a failure has no subgroup; with ``anchor=shortest`` the positives
+that are no anchor are never looked at; and a group without a positive teaches only where it is rescued or repaired.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def rows_read(
     """The rows whose log-probability or embedding can change a result of ``care_advantages``.
 
     Args:
-        acc: (B,) verdicts, before any repair.
+        acc: (B,) verdicts, before any repair; rows in the order in which the selection will see them.
         group: B hashable ids.
         think_len: (B,) rationale tokens.
         answer_len: (B,) answer tokens.
-        config: ``anchor`` is used.
+        config: ``anchor``, and whether anything happens to groups that failed as a whole.
         valid: (B,) False for padding and rows without a verdict.
 
     Returns:
@@ -40,8 +40,7 @@ def rows_read(
         failures = [row for row in rows if not correct[row]]
         anchors = [row for row in rows if correct[row]] if failures else []
         if anchors and config.anchor == "shortest":
-            shortest = min((think_B[row], answer_B[row]) for row in anchors)
-            # All that tie: which of them is the earlier is for the caller to say.
-            anchors = [row for row in anchors if (think_B[row], answer_B[row]) == shortest]
-        read += [*anchors, *failures]
+            anchors = [min(anchors, key=lambda row: (think_B[row], answer_B[row]))]
+        if anchors or config.rescue.enable or config.rgr.enable:
+            read += [*anchors, *failures]
     return sorted(read)

@@ -8,6 +8,8 @@ A token belongs to a region if one of its bytes does, however the tokenizer has 
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -159,7 +161,7 @@ def locate_regions(
     rows = []
     for row, count in enumerate(count_B):
         openings = column_N[first_B[row] : first_B[row + 1]]
-        (columns_W,) = np.nonzero(written_BT[row]) if len(openings) else (openings,)
+        (columns_W,) = written_BT[row].nonzero() if len(openings) else (openings,)
         rows.append(_find_in_row(entries_BT[row, columns_W], columns_W, openings, count, table))
     return RegionBounds(own_BT, written_BT, rows, device)
 
@@ -178,11 +180,11 @@ def _find_in_row(
     """
     if not len(openings):
         return _RowBounds(_NOWHERE, _NOWHERE, count, count, 0)
-    first_S, content, stop_S = _text_near(np.searchsorted(columns_W, openings), entries_W, table)
+    first_S1, content, stop_S = _text_near(columns_W.searchsorted(openings), entries_W, table)
     spans = find_spans(content)
 
     def tokens(begin: int, end: int) -> range:
-        return _overlapping(begin, end, first_S, stop_S)
+        return _overlapping(begin, end, first_S1, stop_S)
 
     inner, outer = [], []
     for span in (spans.rationale, spans.answer):
@@ -197,7 +199,7 @@ def _find_in_row(
     return _RowBounds(rationale, answer, think_len, answer_len, int(columns_W[-1]) + 1)
 
 
-def _text_near(opening: np.ndarray, entries_W: np.ndarray, table: TokenBytes) -> tuple[np.ndarray, bytes, np.ndarray]:
+def _text_near(opening: np.ndarray, entries_W: np.ndarray, table: TokenBytes) -> tuple[list[int], bytes, list[int]]:
     """A response's text as far as ``find_spans`` looks at it.
 
     A tag that begins in a token ends at most ``_REACH`` tokens behind it. Each of these is a piece of its own; what
@@ -209,7 +211,7 @@ def _text_near(opening: np.ndarray, entries_W: np.ndarray, table: TokenBytes) ->
         table: The bytes of tokens.
 
     Returns:
-        (S + 1,) the first token of each piece, and W; the text; and (S,) where each piece ends in it.
+        S + 1 numbers, the first token of each piece, and W; the text; and S numbers, where each piece ends in it.
     """
     count = len(entries_W)
     near_W1 = np.zeros(count + 1, dtype=bool)
@@ -218,20 +220,19 @@ def _text_near(opening: np.ndarray, entries_W: np.ndarray, table: TokenBytes) ->
     begins_W1 = near_W1.copy()
     begins_W1[1:] |= near_W1[:-1]
     begins_W1[[0, count]] = True
-    (first_S1,) = np.nonzero(begins_W1)
-    entries_S = entries_W[first_S1[:-1]]
-    near_S = near_W1[first_S1[:-1]]
-    pieces = np.where(near_S, table.pieces[entries_S], b" ")
-    return first_S1, b"".join(pieces.tolist()), np.cumsum(np.where(near_S, table.lengths[entries_S], 1))
+    (first_S1,) = begins_W1.nonzero()
+    pieces_S = table.pieces[entries_W[first_S1[:-1]]]
+    pieces_S[~near_W1[first_S1[:-1]]] = b" "
+    pieces = pieces_S.tolist()
+    return first_S1.tolist(), b"".join(pieces), list(itertools.accumulate(map(len, pieces)))
 
 
-def _overlapping(begin: int, end: int, first_S1: np.ndarray, stop_S: np.ndarray) -> range:
+def _overlapping(begin: int, end: int, first_S1: list[int], stop_S: list[int]) -> range:
     """The tokens with a byte in ``[begin, end)``; every piece has bytes, so ``stop_S`` rises strictly."""
     if begin >= end:  # A token around an empty span has no byte in it.
         return range(0)
     # A piece starts where the one before it stops.
-    first, last = np.searchsorted(stop_S, begin, side="right"), np.searchsorted(stop_S, end, side="left")
-    return range(int(first_S1[first]), int(first_S1[last + 1]))
+    return range(first_S1[bisect_right(stop_S, begin)], first_S1[bisect_left(stop_S, end) + 1])
 
 
 def _columns(tokens: range, columns_W: np.ndarray) -> slice:

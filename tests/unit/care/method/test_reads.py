@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 
-from recipe.care.config import CareConfig
+from recipe.care.config import CareConfig, RescueConfig, RgrConfig
 from recipe.care.method.reads import rows_read
 from tests.unit.care.method.advantage_batches import batches, configs
 
@@ -40,6 +40,9 @@ def test_by_hand():
     }
     assert rows_read(**given_rows, config=CareConfig()) == [1, 2, 6, 7]
     assert rows_read(**given_rows, config=CareConfig(anchor="multi")) == [0, 1, 2, 6, 7]
-    # Rows 0 and 2 tie: whichever stands first by the time of the selection is the anchor.
+    # Rows 0 and 2 tie: the one that stands first is the anchor.
     tied = {**given_rows, "think_len": [7, 5, 7, 5, 5, 5, 5, 5]}
-    assert rows_read(**tied, config=CareConfig()) == [0, 1, 2, 6, 7]
+    assert rows_read(**tied, config=CareConfig()) == [0, 1, 6, 7]
+    # Nothing happens to group c.
+    dead = CareConfig(rescue=RescueConfig(enable=False), rgr=RgrConfig(enable=False))
+    assert rows_read(**given_rows, config=dead) == [1, 2]

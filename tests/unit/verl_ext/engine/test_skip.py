@@ -122,3 +122,11 @@ def test_who_skips():
     assert skips_dead_rows(config_with(stock=True), None)
     with pytest.raises(CareConfigError, match=r"algorithm.skip_dead_rows='yes'"):
         skips_dead_rows(config_with(stock="yes"), None)
+
+
+def test_the_kl_of_taught_rows_is_an_objective_to_be_asked_for():
+    with_kl = config_with(use_kl_loss=True)
+    assert not skips_dead_rows(with_kl, CareConfig())
+    assert skips_dead_rows(with_kl, CareConfig(kl_taught_rows_only=True))
+    with pytest.raises(CareConfigError, match=r"set actor_rollout_ref.actor.use_kl_loss=True too"):
+        skips_dead_rows(config_with(), CareConfig(kl_taught_rows_only=True))

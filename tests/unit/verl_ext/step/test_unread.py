@@ -13,11 +13,11 @@ from verl_ext.step.skip import skips_unread_rows
 NO_REPAIRS = CareConfig(rgr=RgrConfig(enable=False))
 
 
-def config_with(recorded=True, **correction):
+def config_with(recorded=True, stock=None, **correction):
     rollout = {"calculate_log_probs": recorded}
-    return OmegaConf.create(
-        {"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"rollout_correction": correction or None}}
-    )
+    algorithm = {"adv_estimator": "care", "use_kl_in_reward": False, **(stock or {})}
+    algorithm["rollout_correction"] = correction or None
+    return OmegaConf.create({"actor_rollout_ref": {"rollout": rollout}, "algorithm": algorithm})
 
 
 def test_what_was_sampled_must_have_been_recorded():
@@ -35,3 +35,13 @@ def test_not_where_the_rollout_is_corrected(correction):
 
 def test_it_can_be_switched_off():
     assert not skips_unread_rows(config_with(), dataclasses.replace(CareConfig(), skip_dead_rows=False))
+
+
+def test_grpo_asks_for_it_and_others_cannot():
+    asks = {"adv_estimator": "grpo", "skip_dead_rows": True}
+    assert skips_unread_rows(config_with(stock=asks), None)
+    assert not skips_unread_rows(config_with(stock={**asks, "skip_dead_rows": False}), None)
+    assert not skips_unread_rows(config_with(stock=asks, recorded=False), None)
+    # Advantages that need log-probabilities, or what is not told from rewards alone.
+    assert not skips_unread_rows(config_with(stock={**asks, "use_kl_in_reward": True}), None)
+    assert not skips_unread_rows(config_with(stock={**asks, "adv_estimator": "reinforce_plus_plus"}), None)
