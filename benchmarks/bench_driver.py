@@ -77,8 +77,11 @@ def run(groups: int, rollouts: int, tokens: int, hidden: int) -> list[tuple[str,
         ("pool masks", pool_s),
         ("which rows are read", read_s),
         ("selection, advantages, tokens, metrics", finish_s),
-        *((f"  of which {name.rsplit('/', 1)[1]} (elapsed)", seconds) for name, seconds in finished.metrics.items()
-          if name.startswith("care/timing_s/") and not name.endswith("regions")),
+        *(
+            (f"  of which {name.rsplit('/', 1)[1]} (elapsed)", seconds)
+            for name, seconds in finished.metrics.items()
+            if name.startswith("care/timing_s/") and not name.endswith("regions")
+        ),
     ]
     return [*parts, ("all of it", begin_s + pool_s + read_s + finish_s)]
 

@@ -19,7 +19,7 @@ import torch
 
 from recipe.care.errors import CareDataError
 from recipe.care.text.tags import TAGS_BYTES, find_spans
-from recipe.care.text.token_bytes import OPENING, SILENT, TokenBytes, TokenizerLike, token_bytes
+from recipe.care.text.token_bytes import SILENT, TokenBytes, TokenizerLike, token_bytes
 
 _REACH = max(map(len, TAGS_BYTES)) - 1
 """Tokens behind the one in which a tag begins that may belong to it: each has a byte at least."""
@@ -156,7 +156,7 @@ def locate_regions(
     kinds_BT = table.kinds[entries_BT] * own_BT
     written_BT = kinds_BT != SILENT
     count_B = own_BT.sum(axis=1).tolist()
-    row_N, column_N = np.nonzero(kinds_BT == OPENING)
+    row_N, column_N = table.opens(entries_BT, kinds_BT)
     first_B = np.searchsorted(row_N, np.arange(len(ids_BT) + 1)).tolist()
     rows = []
     for row, count in enumerate(count_B):

@@ -21,6 +21,10 @@ from recipe.care.text.tags import TAGS, TAGS_BYTES
 
 SILENT, TEXT, OPENING = range(3)
 """Kinds of token: without text, with text, and with text in which one of the four tags begins or may begin."""
+_BITS = {byte: 1 << bit for bit, byte in enumerate(sorted({byte for tag in TAGS_BYTES for byte in tag[1:]}))}
+"""A bit for each byte with which a token can go on with a tag that begins in the token before."""
+ANYTHING = (1 << len(_BITS)) - 1 | 1 << 15
+"""What a token awaits that holds a whole tag, and how a token without text begins."""
 _PROBES = 256
 _SPECIAL_CHUNK = 512
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -46,6 +50,10 @@ class TokenBytes:
     """(V + 1,) int64, the lengths of ``pieces``."""
     kinds: np.ndarray
     """(V + 1,) uint8, ``SILENT``, ``TEXT`` or ``OPENING``."""
+    awaits: np.ndarray
+    """(V + 1,) uint16, the bits of the bytes that would go on with a tag at the end of the token."""
+    begins: np.ndarray
+    """(V + 1,) uint16, the bit of the token's first byte, 0 for a byte that is in no tag."""
 
     def rows(self, ids: np.ndarray) -> np.ndarray:
         """Which entry of the table each id has.
@@ -60,6 +68,23 @@ class TokenBytes:
         if not ids.size or (ids.min() >= 0 and ids.max() < unknown):
             return ids
         return np.where((ids >= 0) & (ids < unknown), ids, unknown)
+
+    def opens(self, entries_BT: np.ndarray, kinds_BT: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where a tag begins or may begin, as far as the next token does not rule it out.
+
+        Args:
+            entries_BT: (B, T) what ``rows`` returns.
+            kinds_BT: (B, T) ``kinds`` of these, ``SILENT`` where a token does not count.
+
+        Returns:
+            Rows and columns of N tokens, in order.
+        """
+        row_N, column_N = np.nonzero(kinds_BT == OPENING)
+        next_N = np.minimum(column_N + 1, entries_BT.shape[1] - 1)
+        awaits_N, begins_N = self.awaits[entries_BT[row_N, column_N]], self.begins[entries_BT[row_N, next_N]]
+        begins_N[kinds_BT[row_N, next_N] == SILENT] = ANYTHING  # what the text goes on with stands further on
+        may_N = (awaits_N == ANYTHING) | (awaits_N & begins_N > 0)
+        return row_N[may_N], column_N[may_N]
 
     def spell(self, ids: Sequence[int]) -> tuple[bytes, np.ndarray]:
         """The text of N tokens, and (N,) where each ends in it; one without text ends where the one before does."""
@@ -112,16 +137,27 @@ def _build(tokenizer: TokenizerLike) -> TokenBytes:
         elif token in TAGS:
             pieces[token_id] = token.encode()
     lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=size + 1)
-    return TokenBytes(pieces, lengths, np.fromiter(map(_kind, pieces), dtype=np.uint8, count=size + 1))
+    awaits = np.fromiter(map(_awaits, pieces), dtype=np.uint16, count=size + 1)
+    begins = np.fromiter(map(_begins, pieces), dtype=np.uint16, count=size + 1)
+    kinds = np.where(awaits > 0, OPENING, np.where(lengths > 0, TEXT, SILENT)).astype(np.uint8)
+    return TokenBytes(pieces, lengths, kinds, awaits, begins)
 
 
-def _kind(piece: bytes) -> int:
+def _awaits(piece: bytes) -> int:
+    bits = 0
     place = piece.find(b"<")
     while place >= 0:
-        if any(tag.startswith(piece[place : place + len(tag)]) for tag in TAGS_BYTES):
-            return OPENING
+        tail = piece[place:]
+        if tail.startswith(TAGS_BYTES):
+            return ANYTHING
+        for tag in TAGS_BYTES:
+            bits |= _BITS[tag[len(tail)]] if tag.startswith(tail) else 0
         place = piece.find(b"<", place + 1)
-    return TEXT if piece else SILENT
+    return bits
+
+
+def _begins(piece: bytes) -> int:
+    return _BITS.get(piece[0], 0) if piece else ANYTHING
 
 
 def _special_ids(tokenizer: TokenizerLike, ids: Sequence[int]) -> Iterable[int]:

@@ -168,3 +168,17 @@ def test_the_table_is_built_once_and_dies_with_its_tokenizer() -> None:
     del tokenizer, table
     gc.collect()
     assert gone() is None
+
+
+def test_a_tag_opens_only_where_the_next_token_goes_on_with_it():
+    r"""One token a character: of ``a<b<t<`` only the second ``<`` may begin a tag, for ``t`` comes next in ``<think>``.
+
+    The end-of-turn token says nothing of what follows it, so the ``<`` before it may go on behind it.
+    """
+    tokenizer = CharTokenizer("a<bt")
+    table = token_bytes(tokenizer)
+    vocab = tokenizer.get_vocab()
+    ids = np.array([[vocab[one] for one in ("a", "<", "b", "<", "t", "<")], [vocab["<"], vocab["<eot>"], *[0] * 4]])
+    entries = table.rows(ids)
+    rows, columns = table.opens(entries, table.kinds[entries])
+    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 3), (1, 0)]
