@@ -38,6 +38,8 @@ METHODS: dict[str, tuple[str, ...]] = {
 }
 """Name -> ``METHOD`` of the demo script, and further overrides. The first is what the others are compared with."""
 PARTS = ("gen", "old_log_prob", "adv", "update_actor")
+PROMPTS = 16
+"""Of a step of the demo."""
 WARM_UP = 2
 MEMORY_EVERY_S = 3.0
 WAIT = "care/rgr/wait_only_s"
@@ -133,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=10, help="measured steps of a run (default: %(default)s)")
     parser.add_argument("--data", type=Path, default=ROOT / "runs" / "tiny_data_qwen2_5_vl", help="the demo's data")
     parser.add_argument("--rollouts", type=int, default=8, help="rollouts of a prompt, G (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="add a line for each run to this file, for simulate_step.py")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="(default: all)")
     options = parser.parse_args(argv)
     results: dict[str, list[Measured]] = {method: [] for method in options.methods}
@@ -140,6 +143,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         for method, runs in results.items():
             runs.append(measure(method, options.steps, options.rollouts, options.data))
             seconds = _median(runs[-1:], "timing_s/step")
+            if options.json is not None:
+                record = {"method": method, "rollouts": options.rollouts, "prompts": PROMPTS, "steps": runs[-1].steps}
+                with open(options.json, "a") as file:
+                    file.write(json.dumps(record) + "\n")
             print(f"round {number + 1} of {options.rounds}: {method:32}{seconds:6.2f} s a step", flush=True)
     print(report(results))
 
