@@ -25,11 +25,13 @@ class UpdatePlan:
     Attributes:
         rows: Rank by rank, and within a rank mini-batch by mini-batch; every cell has the same number of rows.
         mini_batches: M.
+        micro_batch: Rows of a micro-batch, all of which are equally large; None where they are sized by tokens.
         mini_batch_of: The mini-batch of each row of the step, left out or not.
     """
 
     rows: list[int]
     mini_batches: int
+    micro_batch: int | None
     mini_batch_of: list[int]
 
     def tokens_kept(self, trained_tokens: Sequence[int]) -> list[float]:
@@ -48,7 +50,21 @@ class UpdatePlan:
         return [kept[number] / max(1, whole[number]) for number in (self.mini_batch_of[row] for row in self.rows)]
 
 
-def plan_update(live: Sequence[bool], tokens: Sequence[int], ranks: int, mini_batch: int, micro: int) -> UpdatePlan:
+def even_micro_batches(rows: int, largest: int | None) -> tuple[int, int]:
+    """Rows of a rank, filled up as little as need be for equal micro-batches, and rows of one of these.
+
+    Args:
+        rows: At least one.
+        largest: Rows of a micro-batch at most; None for all in one.
+    """
+    count = 1 if largest is None else -(-rows // largest)
+    micro_batch = -(-rows // count)
+    return micro_batch * count, micro_batch
+
+
+def plan_update(
+    live: Sequence[bool], tokens: Sequence[int], ranks: int, mini_batch: int, largest_micro_batch: int | None
+) -> UpdatePlan:
     """Plan an update without the rows that teach nothing.
 
     Args:
@@ -56,26 +72,27 @@ def plan_update(live: Sequence[bool], tokens: Sequence[int], ranks: int, mini_ba
         tokens: B, the length of each row, prompt included: its cost.
         ranks: R.
         mini_batch: Rows of a mini-batch, all ranks together; a multiple of R.
-        micro: A cell's rows are a multiple of this.
+        largest_micro_batch: Rows of a micro-batch at most; None where verl sizes micro-batches by tokens.
 
     Returns:
         The plan. A mini-batch without any live row keeps one cell's worth of dead rows: the optimizer makes its step
         with gradients of 0, as it would have.
     """
     share, cell = len(live) // ranks, mini_batch // ranks
-    if len(live) % ranks or mini_batch % ranks or share % cell or cell % micro:
+    if len(live) % ranks or mini_batch % ranks or share % cell or cell % (largest_micro_batch or 1):
         raise ValueError(
-            f"{len(live)} rows cannot be cut for {ranks} ranks, mini-batches of {mini_batch}, micro {micro}"
+            f"{len(live)} rows cannot be cut for {ranks} ranks, mini-batches of {mini_batch}, micro-batches of "
+            f"{largest_micro_batch}"
         )
     mini_batch_of = [row % share // cell for row in range(len(live))]
     members: list[list[int]] = [[] for _ in range(share // cell)]
     for row, number in enumerate(mini_batch_of):
         members[number].append(row)
     most = max(sum(live[row] for row in rows) for rows in members)
-    size = micro * max(1, -(-most // (ranks * micro)))
+    size, micro_batch = even_micro_batches(max(1, -(-most // ranks)), largest_micro_batch)
     cells = [_fill(rows, live, tokens, ranks, size) for rows in members]
     rows = [row for rank in range(ranks) for of_ranks in cells for row in of_ranks[rank]]
-    return UpdatePlan(rows, len(members), mini_batch_of)
+    return UpdatePlan(rows, len(members), None if largest_micro_batch is None else micro_batch, mini_batch_of)
 
 
 def _fill(rows: list[int], live: Sequence[bool], tokens: Sequence[int], ranks: int, size: int) -> list[list[int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from verl_ext.step.live_rows import even_micro_batches
 from verl_ext.step.rollouts import Batch, Tag
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def plan_pass(rows: Sequence[int], tags: Sequence[Tag], ranks: int, largest_micr
         ranks: Data-parallel ranks.
         largest_micro_batch: Rows of a micro-batch on one rank; None if verl sizes them by tokens.
     """
-    per_rank = -(-len(rows) // ranks)
-    micro_batch = min(per_rank, largest_micro_batch or per_rank)
-    per_rank = -(-per_rank // micro_batch) * micro_batch
+    per_rank, micro_batch = even_micro_batches(-(-len(rows) // ranks), largest_micro_batch)
     wanted = set(rows)
     others = [row for row in range(len(tags)) if row not in wanted]
     others.sort(key=lambda row: (bool(tags[row].get("is_padding", False)), cast(int, tags[row]["seq_len"])))

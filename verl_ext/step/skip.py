@@ -110,7 +110,7 @@ def update_live_rows(
         tokens=[int(tag["seq_len"]) for tag in batch.tags],
         ranks=data_parallel_ranks(workers),
         mini_batch=actor.ppo_mini_batch_size * config.actor_rollout_ref.rollout.n,
-        micro=1 if actor.use_dynamic_bsz else actor.ppo_micro_batch_size_per_gpu,
+        largest_micro_batch=None if actor.use_dynamic_bsz else actor.ppo_micro_batch_size_per_gpu,
     )
     part = batch.select_keys([batch.keys[row] for row in plan.rows])
     rescale = actor.loss_agg_mode == "token-mean" and len(plan.rows) < len(batch)
@@ -207,7 +207,7 @@ def _others(batch: Batch, plan: PassPlan) -> list[str]:
 
 
 def _with_plan(workers: RayWorkerGroup, plan: UpdatePlan, run: Callable[[], object]) -> None:
-    """Have the workers cut what they get into the plan's mini-batches.
+    """Have the workers cut what they get into the plan's mini-batches and micro-batches.
 
     verl sets the size of a mini-batch, of which there would be fewer now, inside the method that calls the workers;
     they take the number of mini-batches as well. Can go when verl's trainer lets a caller say which.
@@ -217,6 +217,8 @@ def _with_plan(workers: RayWorkerGroup, plan: UpdatePlan, run: Callable[[], obje
     def update_actor(part: Batch) -> object:
         part.extra_info.pop("mini_batch_size")
         part.extra_info["num_mini_batch"] = plan.mini_batches
+        if plan.micro_batch is not None:
+            part.extra_info["micro_batch_size_per_gpu"] = plan.micro_batch
         return stock(part)
 
     workers.update_actor = update_actor

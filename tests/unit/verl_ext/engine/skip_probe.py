@@ -114,13 +114,13 @@ def record_gradients(worker):
     return gradients
 
 
-def update(worker, rows, processor, fields, case, mini_batches, rank, ranks):
+def update(worker, rows, processor, fields, case, mini_batches, micro_rows, rank, ranks):
     """One update on these rows, of which this rank takes its share."""
     from verl.utils import tensordict_utils as tu
 
     share = len(rows) // ranks
     own = rows[rank * share : (rank + 1) * share]
-    layout = {"tokens": 400} if case.dynamic else {"micro_rows": 2}
+    layout = {"tokens": 400} if case.dynamic else {"micro_rows": micro_rows}
     batch = make_batch([row for row, _ in own], processor, **layout)
     for name in fields:
         batch[name] = torch.nested.as_nested_tensor([values[name] for _, values in own], layout=torch.jagged)
@@ -153,7 +153,7 @@ def compare(base, processor, rows, old, case, rank, ranks):
     lengths = [row["inputs"]["input_ids"].shape[1] for row in rows]
     trained = [len(row["response_ids"]) for row in rows]
     live = [bool(values["advantages"].any()) for values in columns]
-    plan = plan_update(live, lengths, ranks, MINI_BATCH, micro=1 if case.dynamic else 2)
+    plan = plan_update(live, lengths, ranks, MINI_BATCH, largest_micro_batch=None if case.dynamic else 2)
     pairs = list(zip(rows, columns, strict=True))
     part = []
     for row, kept in zip(plan.rows, plan.tokens_kept(trained), strict=True):
@@ -162,12 +162,12 @@ def compare(base, processor, rows, old, case, rank, ranks):
             values["advantages"] = values["advantages"] * kept
         part.append((rows[row], values))
     found = {}
-    for name, sent in (("all", pairs), ("live", part)):
+    for name, sent, micro_rows in (("all", pairs, 2), ("live", part, plan.micro_batch)):
         torch.manual_seed(0)  # fresh adapters are random
         worker = make_worker(base, case)
         gradients = record_gradients(worker)
         for _ in range(case.updates):
-            update(worker, sent, processor, list(columns[0]), case, plan.mini_batches, rank, ranks)
+            update(worker, sent, processor, list(columns[0]), case, plan.mini_batches, micro_rows, rank, ranks)
         weights = torch.cat([full(parameter) for parameter in worker.engine.module.parameters()])
         found[name] = gradients, weights
     (whole, weights), (left, weights_left) = found["all"], found["live"]
