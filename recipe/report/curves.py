@@ -22,6 +22,8 @@ class Panel:
     """The axis runs from 0 to 1."""
     note: str = ""
     """What it means, for the title that appears on hovering."""
+    given: str = ""
+    """A step that logs this as 0 has nothing of the kind, and its value, a mean over nothing, is left out."""
     second: str = ""
     """Another metric, drawn thin in the same plot."""
     second_note: str = ""
@@ -71,6 +73,7 @@ PANELS = (
         "Rationale length",
         ("care/positive_len", "rollouts/positive_len", "response_length/mean"),
         note="Tokens of right rollouts; of whole responses where a run has nothing else",
+        given="care/positive_len",
         second="care/anchor_len",
         second_note="of anchors",
     ),
@@ -80,24 +83,28 @@ PANELS = (
         ("care/rgr/pass_rate", "rollouts/repair_pass_rate"),
         is_share=True,
         note="Of the repairs with a verdict. The paper reports 77%",
+        given="care/rgr/triggered",
     ),
     Panel(
         "mismatch",
         "Mismatch of repairs",
         ("care/rgr/mismatch",),
         note="Mean |old - sampled log-probability| of a repaired text's tokens, in nats",
+        given="care/rgr/replaced",
     ),
     Panel(
         "k_prime",
         "Negatives (K')",
         ("care/k_prime/mean", "rollouts/k_prime"),
         note="Failures that an anchor is contrasted with, on average",
+        given="care/k_prime/mean",
     ),
     Panel(
         "anchor",
         "Anchor's advantage",
         ("care/advantage/anchor_mean", "rollouts/anchor_advantage"),
         note="Mean over verified anchors; sqrt(K) with the paper's normalisation",
+        given="care/advantage/anchor_mean",
     ),
     Panel("grad_norm", "Gradient norm", ("actor/grad_norm",), note="Before clipping"),
     Panel("seconds", "Seconds a step", ("timing_s/step",), note="Wall time"),
@@ -136,9 +143,10 @@ def curves(runs: Sequence[Sequence[Step]]) -> list[dict[str, Curve]]:
     """
     found: list[dict[str, Curve]] = [{} for _ in runs]
     for panel in PANELS:
-        by_run = [[_series(name, steps) for name in panel.sources] for steps in runs]
+        live = [[step for step in steps if step.data.get(panel.given) != 0] for steps in runs]
+        by_run = [[_series(name, steps) for name in panel.sources] for steps in live]
         alike = [all(series[number].points for series in by_run) for number in range(len(panel.sources))]
-        for steps, series, own in zip(runs, by_run, found, strict=True):
+        for steps, series, own in zip(live, by_run, found, strict=True):
             common = next((one for one, of_all in zip(series, alike, strict=True) if of_all), None)
             main = common or next((one for one in series if one.points), None)
             if main is not None:

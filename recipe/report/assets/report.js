@@ -237,21 +237,31 @@ function header() {
   for (const [number, run] of data.runs.entries()) {
     const facts = [run.method, `step ${run.last_step}`, `${run.groups_seen.toLocaleString("en")} groups`].filter(Boolean).join(" \u00b7 ");
     $("runs").append(make("div", { class: "run" }, sample(number), put(make("b"), run.name), put(make("span", { class: "muted" }), facts)));
-    for (const note of run.notes) $("notes").append(put(make("p"), two ? `${run.name}: ${note}` : note));
   }
+  const notes = new Map();
+  for (const run of data.runs) for (const note of run.notes) notes.set(note, [...(notes.get(note) || []), run.name]);
+  if (two && data.groups.every((groups) => groups.length) && !items.some((item) => item.groups.length === 2))
+    notes.set("no prompt of one run could be found in the other: dumps of stock verl do not say which row of the training file a prompt is", data.runs.map((run) => run.name));
+  for (const [note, names] of notes) $("notes").append(put(make("p"), two ? `${names.join(", ")}: ${note}.` : `${note}.`));
   $("written").textContent = data.written;
 }
 
+function stretches(spans) {
+  const [from, to] = spans[spans.length - 1], others = spans.length > 1 ? `, and ${spans.length === 2 ? "once" : `${spans.length - 1} times`} before` : "";
+  if (to === lastStep && to > from) return `since step ${from}${others}`;
+  return (from === to ? `at step ${from}` : `steps ${from} to ${to}`) + others;
+}
+const lastStep = Math.max(1, ...data.runs.map((run) => run.last_step));
 const STATES = { seen: ["\u25b2", "seen"], clear: ["\u2713", "not seen"], unknown: ["\u2013", "cannot be judged"] };
 function signs() {
   data.runs[0].signs.forEach((first, number) => {
     const each = data.runs.map((run) => run.signs[number]);
     const worst = ["seen", "clear", "unknown"].find((one) => each.some((sign) => sign.state === one));
     const judged = each.find((sign) => sign.state !== "unknown") || first;
-    const stretch = (sign) => sign.state !== "seen" ? STATES[sign.state][1] : "step " + sign.spans.map(([from, to]) => from === to ? from : `${from}\u2013${to}`).slice(-2).join(", ") + (sign.spans.length > 2 ? ` and ${sign.spans.length - 2} more` : "");
+    const stretch = (sign) => sign.state !== "seen" ? STATES[sign.state][1] : stretches(sign.spans);
     const said = make("p", {});
     if (each.every((sign) => sign.state === each[0].state && sign.state !== "seen")) said.append(make("b", {}, stretch(each[0])), ": ", worst === "unknown" ? first.measured : judged.measured);
-    else for (const [run, sign] of each.entries()) said.append(make("span", { class: "scale" }, two ? sample(run) : "", make("b", {}, stretch(sign))), " ");
+    else for (const [run, sign] of each.entries()) said.append(make("span", { class: "scale line" }, two ? sample(run) : "", make("b", {}, stretch(sign))));
     $("signs").append(make("div", { class: `sign ${worst}`, title: `${judged.measured}. What to do: ${first.remedy}.` },
       make("span", { class: "mark", "aria-label": STATES[worst][1] }, STATES[worst][0]),
       make("div", {}, make("h3", {}, first.name), said, worst === "seen" ? make("p", {}, `${judged.measured}; ${first.remedy}`) : null)));
@@ -264,7 +274,6 @@ function smooth(points) {
   return points.map(([step], n) => [step, mean(points.slice(Math.max(0, n - window + 1), n + 1).map(([, value]) => value))]);
 }
 
-const lastStep = Math.max(1, ...data.runs.map((run) => run.last_step));
 let crossed = [];
 function curves() {
   $("curves").replaceChildren();
@@ -284,9 +293,8 @@ function curves() {
 }
 
 function plot(panel, drawn, box, now) {
-  const width = Math.max(120, box.clientWidth - 20), height = 74, left = 1, bottom = 60, top = 8;
+  const width = Math.max(120, box.clientWidth - 20), height = 74, left = 1, bottom = 60, share = panel.is_share, top = share ? 8 : 15;
   const every = drawn.filter(Boolean).flatMap((curve) => [...curve.main.points, ...(curve.second ? curve.second.points : [])].map(([, value]) => value));
-  const share = panel.is_share;
   const high = share ? 1 : Math.max(...every, 0) * 1.06 || 1, low = share ? 0 : Math.min(0, ...every);
   const x = (step) => left + (step / lastStep) * (width - 2 * left);
   const y = (value) => bottom - ((value - low) / (high - low || 1)) * (bottom - top);
@@ -302,11 +310,11 @@ function plot(panel, drawn, box, now) {
   });
   for (const value of [low, high]) svg.append(draw("path", { class: "grid", d: `M0 ${y(value)}H${width}` }));
   svg.append(draw("text", { x: 1, y: height - 3 }, "0"), draw("text", { x: width - 1, y: height - 3, "text-anchor": "end" }, `step ${lastStep}`));
-  if (!share) svg.append(draw("text", { x: width - 1, y: top + 9, "text-anchor": "end" }, short(high)));
+  if (!share) svg.append(draw("text", { x: width - 1, y: top - 3, "text-anchor": "end" }, short(high)));
   const latest = [];
   drawn.forEach((curve, run) => {
     if (!curve) return;
-    const points = curve.main.points, sparse = points.length < lastStep / 3 || points.length < 4;
+    const points = curve.main.points, sparse = points.length < Math.max(4, Math.min(25, lastStep / 3));
     if (curve.second) svg.append(draw("path", { class: `second run-${run}`, d: line(smooth(curve.second.points)) }));
     if (!sparse) svg.append(draw("path", { class: `raw run-${run}`, d: line(points) }));
     svg.append(draw("path", { class: `mean run-${run}`, d: line(sparse ? points : smooth(points)) }));

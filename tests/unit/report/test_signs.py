@@ -74,3 +74,13 @@ def test_only_like_is_laid_beside_like():
     first, second = curves([care, grpo])
     assert first["acc"].main.source == second["acc"].main.source == "rollouts/acc"
     assert first["length"].main.source == "care/positive_len"  # nothing in common
+
+
+def test_a_mean_over_nothing_is_no_value():
+    steps = [
+        Step(1, {"care/rgr/triggered": 2.0, "care/rgr/pass_rate": 0.0, "care/k_prime/mean": 3.0}),
+        Step(2, {"care/rgr/triggered": 0.0, "care/rgr/pass_rate": 0.0, "care/k_prime/mean": 0.0}),
+    ]
+    (drawn,) = curves([steps])
+    assert drawn["repairs"].main.points == ((1, 0.0),)
+    assert drawn["k_prime"].main.points == ((1, 3.0),)
