@@ -6,6 +6,11 @@ import base64
 import hashlib
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +30,8 @@ from tests.unit.report.runs import (
     write_records,
 )
 
+ROOT = Path(__file__).parents[3]
+PATIENCE_S = 120
 SCRIPT = re.compile(r"<script(?P<kind>[^>]*)>(?P<text>.*?)</script>", re.DOTALL)
 
 
@@ -165,3 +172,27 @@ def test_a_run_is_read_on_while_it_grows(tmp_path):
     shown = reader.content(5)
     assert [kept.step for kept in shown.groups[0]] == [1, 2] and shown.refresh == 5
     assert shown.runs[0].curves["grad_norm"].main.points == ((1, 1.0),)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_watching_writes_the_page_anew_until_it_is_interrupted(tmp_path):
+    run, page = tmp_path / "run", tmp_path / "page.html"
+    write_metrics(run, [{}])
+    write_records(run / "records", taught_group("p", step=1))
+    command = [sys.executable, "-m", "recipe.report", str(run), "-o", str(page), "--watch", "--every", "1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as watching:
+        wait_for(lambda: page.exists() and len(content(page)["groups"][0]) == 1)
+        assert content(page)["refresh"] == 1
+        write_records(run / "records", taught_group("q", step=2))
+        wait_for(lambda: len(content(page)["groups"][0]) == 2)
+        watching.send_signal(signal.SIGINT)
+        said, _ = watching.communicate(timeout=PATIENCE_S)
+    assert watching.returncode == 0 and said.count("Report: ") >= 3
+    # Nobody writes it anew any more.
+    assert content(page)["refresh"] == 0
