@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -157,4 +158,5 @@ def curves(runs: Sequence[Sequence[Step]]) -> list[dict[str, Curve]]:
 
 def _series(name: str, steps: Sequence[Step]) -> Series:
     points = [(step.number, step.val_accuracy if name == VALIDATION else step.data.get(name)) for step in steps]
-    return Series(name, tuple((number, float(f"{value:.6g}")) for number, value in points if value is not None))
+    known = ((number, value) for number, value in points if value is not None and math.isfinite(value))
+    return Series(name, tuple((number, float(f"{value:.6g}")) for number, value in known))

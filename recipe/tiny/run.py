@@ -27,7 +27,6 @@ from pathlib import Path
 
 import psutil
 
-from recipe.care.errors import CareError
 from recipe.report.command import write_report
 from recipe.report.folder import find_run
 from recipe.tiny.cpu_seconds import Sample
@@ -182,7 +181,7 @@ def _page(run_dir: Path) -> str | None:
         if find_run(run_dir).rollouts is None:
             return None
         return write_report([run_dir], run_dir / "report.html")
-    except (OSError, CareError) as error:
+    except Exception as error:  # whatever it is: the training is done, and its results are to be told
         return f"No report ({' '.join(str(error).split())}); care report {run_dir} writes it."
 
 

@@ -151,7 +151,11 @@ def test_where_rollouts_are_looked_for(tmp_path):
     write_records(tmp_path / "run" / "rollouts", taught_group("p"))
     assert find_run(tmp_path / "run").rollouts == tmp_path / "run" / "rollouts"
     write_records(tmp_path / "elsewhere", taught_group("p"))
-    write_config(tmp_path / "run", **{"algorithm.care.records.folder": tmp_path / "elsewhere"})
+    folder = {
+        "trainer.default_local_dir": tmp_path,
+        "algorithm.care.records.folder": "${trainer.default_local_dir}/elsewhere",
+    }
+    write_config(tmp_path / "run", **folder)
     assert find_run(tmp_path / "run").rollouts == tmp_path / "elsewhere"
 
 

@@ -66,6 +66,12 @@ def test_a_metric_that_was_not_logged_is_taken_from_the_rollouts():
     assert "seconds" not in drawn
 
 
+def test_what_is_not_finite_is_not_drawn():
+    steps = [Step(1, {"actor/grad_norm": float("nan")}), Step(2, {"actor/grad_norm": 2.0})]
+    (drawn,) = curves([steps])
+    assert drawn["grad_norm"].main.points == ((2, 2.0),)
+
+
 def test_only_like_is_laid_beside_like():
     care = [Step(1, {"care/acc_sampled": 0.5, "rollouts/acc": 0.4, "care/positive_len": 9.0, "care/anchor_len": 8.0})]
     grpo = [Step(1, {"rollouts/acc": 0.6, "response_length/mean": 20.0})]
