@@ -47,6 +47,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "Look at a run": (
         Command("replay", "recipe.replay", "what each method would do with the rollouts of a run, from its dump"),
+        Command("report", "recipe.report", "a page about a run or two: curves, failure signs, groups with images"),
     ),
     "After training": (
         Command("evaluate", "recipe.evaluation.run", "the benchmarks, a model against another"),

@@ -31,6 +31,8 @@ class Question(NamedTuple):
     data_source: str
     ground_truth: str
     extra_info: Mapping[str, object] | None
+    row: int
+    """Of the file."""
 
 
 class Questions:
@@ -54,9 +56,9 @@ class Questions:
         if missing := {"data_source", "prompt", "reward_model"} - set(names):
             raise CareDataError(f"--data {path}: no column {min(missing)}; give the parquet that was trained on")
         self._by_text: dict[str, list[Question]] = {}
-        for row in rows:
+        for number, row in enumerate(rows):
             gold = str((row["reward_model"] or {}).get("ground_truth"))
-            question = Question(str(row["data_source"]), gold, row.get("extra_info"))
+            question = Question(str(row["data_source"]), gold, row.get("extra_info"), number)
             self._by_text.setdefault(_bare(row["prompt"][-1]["content"]), []).append(question)
         self._around: list[tuple[int, int]] = []
         self._searches_left = SEARCHES
@@ -71,27 +73,31 @@ class Questions:
         Returns:
             None where no row has this text and this answer.
         """
+        return next(iter(self.find_all(prompt, gold)), None)
+
+    def find_all(self, prompt: str, gold: object) -> list[Question]:
+        """Every row with this text and this answer: they may differ in their images."""
         bare = _bare(prompt)
         for before, behind in self._around:
             if candidates := self._by_text.get(bare[before : len(bare) - behind]):
                 return _with_gold(candidates, gold)
         return self._search(bare, gold)
 
-    def _search(self, bare: str, gold: object) -> Question | None:
+    def _search(self, bare: str, gold: object) -> list[Question]:
         if not self._searches_left:
-            return None
+            return []
         self._searches_left -= 1
         inside = (text for text in self._by_text if len(text) >= SHORTEST and text in bare)
         found = max(inside, key=len, default=None)
         if found is None:
-            return None
+            return []
         before = bare.rindex(found)
         self._around.append((before, len(bare) - before - len(found)))
         return _with_gold(self._by_text[found], gold)
 
 
-def _with_gold(candidates: list[Question], gold: object) -> Question | None:
-    return next((one for one in candidates if one.ground_truth == str(gold)), None)
+def _with_gold(candidates: list[Question], gold: object) -> list[Question]:
+    return [one for one in candidates if one.ground_truth == str(gold)]
 
 
 def _bare(text: object) -> str:

@@ -6,7 +6,8 @@
 
 leaves in the run folder: ``train.log`` (everything the processes printed), ``metrics-<attempt>.jsonl`` (verl's file
 logger, one file per attempt, a resumed run being a new attempt), ``cpu-<attempt>.jsonl`` (CPU seconds by kind of
-process after each step), ``curves.png``, ``report.json`` and ``checkpoints/``.
+process after each step), ``curves.png``, ``report.json``, ``checkpoints/``, and where rollouts were recorded
+``report.html`` (``care report``).
 Ctrl-C stops the trainer and every process it started; running the same command again resumes.
 """
 
@@ -26,6 +27,8 @@ from pathlib import Path
 
 import psutil
 
+from recipe.report.command import write_report
+from recipe.report.folder import find_run
 from recipe.tiny.cpu_seconds import Sample
 from recipe.tiny.metrics import Step, metrics_files, read_attempts
 from recipe.tiny.overrides import hydra_value
@@ -154,6 +157,8 @@ def report_run(run_dir: Path, label: str) -> None:
     (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     pace = f"{report['step_seconds_median']:.2f} s a step (median)"
     print(f"{label}: {_change(validated)}; {pace}.\n{where}")
+    if (page := _page(run_dir)) is not None:
+        print(page)
 
 
 def _picture(run_dir: Path, label: str, files: Sequence[Path]) -> str:
@@ -164,6 +169,20 @@ def _picture(run_dir: Path, label: str, files: Sequence[Path]) -> str:
         return f"No picture ({error}; pip install matplotlib, then care tiny-plot)."
     plot_runs({label: files}, run_dir / "curves.png")
     return f"Picture: {run_dir / 'curves.png'}"
+
+
+def _page(run_dir: Path) -> str | None:
+    """Write the report of the rollouts; says where it is, or why not, for a run is not lost for want of a page.
+
+    Returns:
+        None where the run has recorded no rollouts.
+    """
+    try:
+        if find_run(run_dir).rollouts is None:
+            return None
+        return write_report([run_dir], run_dir / "report.html")
+    except Exception as error:  # whatever it is: the training is done, and its results are to be told
+        return f"No report ({' '.join(str(error).split())}); care report {run_dir} writes it."
 
 
 def _change(validated: Sequence[Step]) -> str:
