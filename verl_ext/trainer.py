@@ -8,7 +8,6 @@ so ``trainer.v1.trainer_mode`` keeps its names and no branch of verl on them is 
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -25,14 +24,14 @@ from verl_ext.repair.replace import (
 )
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
-from verl_ext.step.log import write_group_log
 from verl_ext.step.passes import data_parallel_ranks, plan_pass
+from verl_ext.step.records import Recorder, Vocabulary
 from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
 from verl_ext.step.skip import ROWS_UNREAD, log_probs_of, skips_dead_rows, skips_unread_rows, update_live_rows
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, ProcessorMixin
     from verl.single_controller.ray import RayWorkerGroup
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
@@ -47,6 +46,8 @@ class CareTrainerMixin:
     care: CareConfig | None
     train_dataset: RLHFDataset
     val_dataset: RLHFDataset
+    processor: ProcessorMixin | None
+    _recorder: Recorder | None
     _step: Step | None
     """From the log-prob pass to the advantages."""
     _skips_dead_rows: bool
@@ -56,10 +57,19 @@ class CareTrainerMixin:
         self.care = validate_run(config) if chooses_care(config) else None
         self._skips_dead_rows = skips_dead_rows(config, self.care)
         self._skips_unread_rows = self.care is not None and skips_unread_rows(config, self.care)
+        self._recorder = Recorder.of_run(config)
         self._step = None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
+
+    def fit(self, *args: object, **kwargs: object) -> None:
+        """Train, and leave no record behind."""
+        try:
+            super().fit(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            if self._recorder is not None:
+                self._recorder.close()
 
     def _init_dataloader(self) -> None:
         super()._init_dataloader()  # type: ignore[misc]
@@ -112,15 +122,19 @@ class CareTrainerMixin:
     def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]
         if self.care is None:
-            return compute(batch, metrics=metrics)
+            batch = compute(batch, metrics=metrics)
+            if self._recorder is not None:
+                words = Vocabulary.of(self.tokenizer, self.processor)
+                self._recorder.add_stock(self.global_steps, batch, words)
+            return batch
         assert self._step is not None  # verl calls the log-prob pass first
         step, self._step = self._step, None
         step.check_order(batch.keys)
         finished = finish_step(step, self.care)
         metrics.update(finished.metrics)
-        if self.config.trainer.get("rollout_data_dir"):
-            folder = Path(self.config.trainer.rollout_data_dir)
-            write_group_log(folder, self.global_steps, step.rollouts, finished.regions, finished.result)
+        if self._recorder is not None:
+            words = Vocabulary.of(self.tokenizer, self.processor)
+            metrics.update(self._recorder.add(self.global_steps, batch, step, finished, words))
         with token_advantages_for_verl(finished.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
 
