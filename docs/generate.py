@@ -27,6 +27,7 @@ from recipe.care.repair.choose import RGR_METRICS
 from verl_ext.checks.memory_estimate import Settings
 from verl_ext.checks.memory_estimate import table as memory_table
 from verl_ext.step.compute import STEP_METRICS
+from verl_ext.step.records import RECORD_METRICS
 from verl_ext.step.skip import SKIP_METRICS
 
 DOCS = Path(__file__).parent
@@ -67,6 +68,9 @@ WHEN: dict[str, str] = {
     "rgr.temperature": "0.6 for the authors' public code; the paper repairs with the rollout's own.",
     "rgr.top_p": "0.95 for the authors' public code; the paper repairs with the rollout's own.",
     "rgr.max_tokens": "Enough for a short second rationale and the answer; less saves decoding time.",
+    "records.folder": "Our scripts set it to `records` in the run's folder; `null` where the disk is too small.",
+    "records.share": "A step of 512 x 8 responses of 2,048 tokens is some 40 MB; less where that is too much.",
+    "records.embeddings": "False to save space; `care replay` then measures distances by words in common.",
 }
 """When to change each key; a key without a line fails the tests."""
 
@@ -137,6 +141,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rescue": lambda: _settings("rescue"),
     "regions": lambda: _settings("regions"),
     "rgr": lambda: _settings("rgr"),
+    "records": lambda: _settings("records"),
     "report": lambda: _glossary(METRICS),
     "rgr_metrics": lambda: _glossary(RGR_METRICS),
     "region_metrics": lambda: _glossary(REGION_METRICS),
@@ -145,6 +150,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "listed": lambda: _reasons(LISTED),
     "step": lambda: _glossary(STEP_METRICS),
     "skip": lambda: _glossary(SKIP_METRICS),
+    "record_metrics": lambda: _glossary(RECORD_METRICS),
     "memory": lambda: memory_table(Settings()),
 }
 """What may stand between the marks."""

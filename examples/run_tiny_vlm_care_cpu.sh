@@ -47,6 +47,7 @@ SETTINGS+=(
     data.val_files="$(hydra_value "$DATA_DIR/data/val.parquet")"
     trainer.experiment_name="$(hydra_value "$(basename "$RUN_DIR")")"
     trainer.default_local_dir="$(hydra_value "$RUN_DIR/checkpoints")"
+    algorithm.care.records.folder="$(hydra_value "$RUN_DIR/records")"
     trainer.validation_data_dir="$(hydra_value "$RUN_DIR/validation")"
     # Keeps the resolved configuration with the run.
     hydra.run.dir="$(hydra_value "$RUN_DIR/hydra")"

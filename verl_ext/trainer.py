@@ -8,7 +8,6 @@ so ``trainer.v1.trainer_mode`` keeps its names and no branch of verl on them is 
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,8 @@ from verl_ext.repair.replace import (
 )
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
-from verl_ext.step.log import write_group_log
 from verl_ext.step.passes import PassPlan, data_parallel_ranks, plan_pass
+from verl_ext.step.records import Recorder, Vocabulary
 from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
 from verl_ext.step.skip import (
     log_probs_of,
@@ -39,7 +38,7 @@ from verl_ext.step.skip import (
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, ProcessorMixin
     from verl.single_controller.ray import RayWorkerGroup
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
@@ -54,6 +53,8 @@ class CareTrainerMixin:
     care: CareConfig | None
     train_dataset: RLHFDataset
     val_dataset: RLHFDataset
+    processor: ProcessorMixin | None
+    _recorder: Recorder | None
     _step: Step | None
     """From the log-prob pass to the advantages."""
     _read: PassPlan | None
@@ -65,10 +66,19 @@ class CareTrainerMixin:
         self.care = validate_run(config) if chooses_care(config) else None
         self._skips_dead_rows = skips_dead_rows(config, self.care)
         self._skips_unread_rows = skips_unread_rows(config, self.care)
+        self._recorder = Recorder.of_run(config)
         self._step, self._read = None, None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
+
+    def fit(self, *args: object, **kwargs: object) -> None:
+        """Train; the last records are written before it ends."""
+        try:
+            super().fit(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            if self._recorder is not None:
+                self._recorder.close()
 
     def _init_dataloader(self) -> None:
         super()._init_dataloader()  # type: ignore[misc]
@@ -133,15 +143,19 @@ class CareTrainerMixin:
     def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]
         if self.care is None:
-            return compute(batch, metrics=metrics)
+            batch = compute(batch, metrics=metrics)
+            if self._recorder is not None:
+                words = Vocabulary.of(self.tokenizer, self.processor)
+                self._recorder.add_stock(self.global_steps, batch, words)
+            return batch
         assert self._step is not None  # verl calls the log-prob pass first
         step, self._step = self._step, None
         step.check_order(batch.keys)
         finished = finish_step(step, self.care)
         metrics.update(finished.metrics)
-        if self.config.trainer.get("rollout_data_dir"):
-            folder = Path(self.config.trainer.rollout_data_dir)
-            write_group_log(folder, self.global_steps, step.rollouts, finished.regions, finished.result)
+        if self._recorder is not None:
+            words = Vocabulary.of(self.tokenizer, self.processor)
+            metrics.update(self._recorder.add(self.global_steps, batch, step, finished, words))
         with token_advantages_for_verl(finished.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
 

@@ -158,6 +158,24 @@ class RgrConfig:
 
 
 @dataclass(frozen=True)
+class RecordsConfig:
+    """What a run writes of its rollouts (``recipe.replay.records``), for ``care replay`` and ``care report``."""
+
+    folder: str | None = None
+    """Where records go, one ``<step>.jsonl`` a step; null writes none."""
+    share: float = 1.0
+    """Share of the prompts that are recorded, with all their rollouts; the same prompts in every run and epoch."""
+    embeddings: bool = True
+    """Store what distances are measured with, shortened to 344 characters a rollout."""
+
+    def __post_init__(self) -> None:
+        if self.folder is not None and not self.folder.strip():
+            _fail("records.folder", self.folder, "must be a path, or null for no records.")
+        if not 0 < self.share <= 1:
+            _fail("records.share", self.share, "must be above 0 and at most 1; for no records set records.folder=null.")
+
+
+@dataclass(frozen=True)
 class CareConfig:
     """Everything CARE lets a user set. See ``docs/paper_map.md`` for the equation behind each field."""
 
@@ -194,6 +212,8 @@ class CareConfig:
     """Answer tokens against rationale tokens."""
     rgr: RgrConfig = field(default_factory=RgrConfig)
     """Reflection-Guided Resampling."""
+    records: RecordsConfig = field(default_factory=RecordsConfig)
+    """What is written of the rollouts."""
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -47,18 +47,24 @@ def by_words(rollouts: Sequence[Rollout], contents: Sequence[Sequence[int]]) -> 
 
 
 def as_recorded(rollouts: Sequence[Rollout], contents: Sequence[Sequence[int]]) -> Embedded:
-    """The run's own, where every rollout of a step has one; else by words.
+    """The run's own, where every failure of a step has one; else by words.
+
+    A run need not look at correct rollouts besides its anchors. One without an embedding gets zeros, which are at
+    distance 1 from everything, so that a method with several anchors measures from those that were looked at.
 
     Raises:
         CareDataError: They do not fit together.
     """
-    packed = [one.record.embedding for one in rollouts if one.record is not None and one.record.embedding is not None]
-    if len(packed) < len(rollouts):
+    packed = [None if one.record is None else one.record.embedding for one in rollouts]
+    vectors = [None if one is None else unpack_embedding(one) for one in packed]
+    widths = {len(vector) for vector in vectors if vector is not None}
+    unseen = (one.acc == 0.0 for one, vector in zip(rollouts, vectors, strict=True) if vector is None)
+    if not widths or any(unseen):
         return by_words(rollouts, contents)
-    vectors = [unpack_embedding(one) for one in packed]
-    if len({len(vector) for vector in vectors}) != 1:
+    if len(widths) != 1:
         raise CareDataError(f"{rollouts[0].file}: embeddings of different widths in one step; use --embeddings lexical")
-    return Embedded(RECORDED, np.stack(vectors))
+    nothing = np.zeros(widths.pop(), np.float32)
+    return Embedded(RECORDED, np.stack([nothing if vector is None else vector for vector in vectors]))
 
 
 class HiddenStates:

@@ -105,7 +105,7 @@ class RolloutRecord:
     acc: float | None
     """1 right, 0 wrong; null where the verification failed or nothing was verified."""
     role: str
-    """What CARE used the row for (``recipe.care.method.advantage.Role``)."""
+    """What CARE used the row for (``recipe.care.method.advantage.Role``); empty where another estimator trained it."""
     advantage: float
     format: float | None = None
     """1 where rationale and answer stand in their tags and nothing else does, else 0."""
@@ -132,7 +132,7 @@ class RolloutRecord:
     logp: float | None = None
     """Sum of the response's log-probabilities under the policy before the update."""
     embedding: str | None = None
-    """``pack_embedding`` of what selection saw, of the original rollout."""
+    """``pack_embedding`` of what selection saw, of the original rollout; null where the run did not look at it."""
     data: DataRow | None = None
     repair: RepairRecord | None = None
     """Of the rollout that was sampled in this place, if a repair of it was tried."""
@@ -178,7 +178,7 @@ class StepRows:
         result: Roles, anchors, advantages.
         distances: (B,) cosine distance to the nearest anchor, infinite where there is none.
         logp: (B,) sums of log-probabilities under the policy before the update, or None.
-        embeddings: (B, H) what selection saw, or None.
+        embeddings: (B, H) what selection saw, zeros for a row that it had no need to look at; or None.
         data: Row of the training file, where known.
         repairs: Row to the repair that was tried there.
     """
@@ -204,13 +204,16 @@ class StepRows:
     repairs: Mapping[int, RepairRecord]
 
 
-def build_records(step: StepRows, rows: Iterable[int], table: TokenBytes) -> Iterator[RolloutRecord]:
+def build_records(
+    step: StepRows, rows: Iterable[int], table: TokenBytes, first_row: int = 0
+) -> Iterator[RolloutRecord]:
     """The records of some rows of a step: those of groups to be kept, without padding.
 
     Args:
         step: All rows.
         rows: Which of them.
         table: The policy's tokens (``recipe.care.text.token_bytes``), which spell the responses.
+        first_row: How many rows of the step went before these, where the trainer takes it in several parts.
     """
     trained_BT = step.response_mask.cpu().numpy() != 0
     credit_BT = step.token_advantages.double().cpu().numpy()
@@ -228,7 +231,7 @@ def build_records(step: StepRows, rows: Iterable[int], table: TokenBytes) -> Ite
             step=step.step,
             uid=step.uids[row],
             group=step.groups[row],
-            row=row,
+            row=first_row + row,
             input=step.inputs[row],
             output=output,
             gts=step.gts[row],
@@ -237,7 +240,7 @@ def build_records(step: StepRows, rows: Iterable[int], table: TokenBytes) -> Ite
             format=step.formats[row],
             rule=step.rules[row],
             role=str(step.result.role[row]),
-            anchor=anchor if anchor >= 0 else None,
+            anchor=first_row + anchor if anchor >= 0 else None,
             distance=round(distance, 6) if math.isfinite(distance) else None,
             k_prime=int(step.result.k_prime[row]),
             advantage=float(step.result.advantages[row]),
@@ -248,7 +251,7 @@ def build_records(step: StepRows, rows: Iterable[int], table: TokenBytes) -> Ite
             answer_tokens=int(answer_B[row]),
             credit=credit_runs(credit_BT[row, :length], text, ends_N),
             logp=None if step.logp is None else float(step.logp[row]),
-            embedding=None if short_BW is None else pack_embedding(short_BW[row]),
+            embedding=pack_embedding(short_BW[row]) if short_BW is not None and short_BW[row].any() else None,
             data=step.data[row],
             repair=step.repairs.get(row),
         )

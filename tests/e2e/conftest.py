@@ -23,6 +23,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from recipe.replay.records import RolloutRecord, read_record
+
 ROOT = Path(__file__).parents[2]
 LONGEST_FIRST = (
     "training",
@@ -83,10 +85,10 @@ class Run:
             time.sleep(0.5)
         raise AssertionError(f"step {step} was not reached:\n{self.log[-4000:]}")
 
-    def group_log(self, step: int) -> list[dict]:
-        """CARE's log of a step."""
-        path = self.folder / "rollouts" / "care" / f"{step}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()]
+    def records(self, step: int) -> list[RolloutRecord]:
+        """CARE's records of a step."""
+        path = self.folder / "records" / f"{step}.jsonl"
+        return [read_record(json.loads(line)) for line in path.read_text().splitlines()]
 
 
 def kill_nine(process: subprocess.Popen) -> None:

@@ -54,10 +54,10 @@ def test_best_repairs_groups_until_half_is_right(run_demo, tmp_path):
     for step in (1, 2):
         data, groups = run.steps()[step], defaultdict(list)
         assert 0 < data["care/rgr/replaced"] <= data["care/rgr/triggered"]
-        for row in run.group_log(step):
-            groups[row["group"]].append(row)
-        repaired = [[row["role"].startswith("repaired") for row in rows] for rows in groups.values()]
-        right = [sum(row["acc"] > 0.5 for row in rows) for rows in groups.values()]
+        for row in run.records(step):
+            groups[row.group].append(row)
+        repaired = [[row.role.startswith("repaired") for row in rows] for rows in groups.values()]
+        right = [sum((row.acc or 0.0) > 0.5 for row in rows) for rows in groups.values()]
         assert all(count <= 4 for count, roles in zip(right, repaired, strict=True) if any(roles))
         several += sum(sum(roles) > 1 for roles in repaired)
     assert several > 0

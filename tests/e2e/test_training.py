@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from recipe.replay.command import main as replay
 from tests.e2e.conftest import KEEPS_EVERYTHING, REPAIRS, command_line
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -63,7 +64,7 @@ def test_failures_were_repaired(reference):
         assert data["care/rgr/coverage"] > 0.3
     # The warm-started model has seen repairs; most succeed, whatever the rollouts of these few steps look like.
     assert sum(data["care/rgr/pass_rate"] for data in steps) / len(steps) > 0.3
-    roles = Counter(row["role"] for step in reference.steps() if step > 0 for row in reference.group_log(step))
+    roles = Counter(row.role for step in reference.steps() if step > 0 for row in reference.records(step))
     assert roles["repaired_positive"] > 0
 
 
@@ -72,19 +73,57 @@ def test_validation_is_single_pass(reference):
     assert not any(name.startswith("care/") for name in reference.steps()[0])
 
 
-def test_group_log_agrees_with_verls_dump(reference):
-    texts = {row["uid"]: row for row in reference.rollouts(1)}
-    rows = reference.group_log(1)
-    assert {row["key"] for row in rows} == set(texts)
-    contrasted = {row["group"] for row in rows if row["role"] in ("hard_negative", "repaired_negative")}
-    for row in rows:
-        assert row["acc"] == texts[row["key"]].get("acc", row["acc"])
-        if row["role"] in ("anchor", "repaired_positive"):
+def test_records_agree_with_verls_dump(reference):
+    dumped = {row["uid"]: row for row in reference.rollouts(1)}
+    records = reference.records(1)
+    assert {one.uid for one in records} == set(dumped)
+    for one in records:
+        same = ("input", "output", "gts", "step")
+        assert {name: dumped[one.uid][name] for name in same} == {name: getattr(one, name) for name in same}
+        assert one.score == pytest.approx(dumped[one.uid]["score"])
+        assert one.acc == float(one.score > 0.5) and one.format in (0.0, 1.0) and one.rule
+        assert one.data.images == 1 and one.data.split == "train" and one.data.source.startswith("tiny")
+
+
+def test_records_say_who_is_contrasted_with_whom(reference):
+    records = reference.records(1)
+    contrasted = {one.group for one in records if one.role in ("hard_negative", "repaired_negative")}
+    for one in records:
+        if one.role in ("anchor", "repaired_positive"):
             # A group whose only hard negative was repaired has nothing left to contrast.
-            assert row["acc"] == 1.0 and (row["advantage"] > 0) == (row["group"] in contrasted)
-        if row["role"] in ("hard_negative", "repaired_negative"):
-            assert row["acc"] == 0.0 and row["advantage"] <= 0
+            assert one.acc == 1.0 and (one.advantage > 0) == (one.group in contrasted)
+        if one.role in ("hard_negative", "repaired_negative"):
+            assert one.acc == 0.0 and one.advantage <= 0
+        if one.role == "hard_negative":
+            assert 0 <= one.distance <= 2
+            (anchor,) = (other for other in records if other.row == one.anchor)
+            assert anchor.group == one.group and anchor.acc == 1.0
     assert contrasted
+
+
+def test_records_hold_repairs_with_what_was_repaired(reference):
+    records = [one for step in reference.steps() if step > 0 for one in reference.records(step)]
+    used = [one for one in records if one.repair is not None and one.repair.used]
+    assert len(used) == sum(data["care/rgr/replaced"] for data in reference.steps().values() if "care/acc" in data)
+    for one in used:
+        assert (one.repair.text, one.repair.acc, one.repair.rule) == (one.output, one.acc, one.rule)
+        assert one.repair.failed != one.output and one.repair.failed_score < 0.5 and one.repair.cue.startswith("Wait")
+
+
+def test_records_of_a_run_are_replayed(reference, tmp_path, capsys):
+    assert replay([str(reference.folder / "records"), "--json", str(tmp_path / "replay.json")]) == 0
+    found = json.loads((tmp_path / "replay.json").read_text())
+    steps = [step for step in reference.steps() if step > 0]
+    assert found["groups"]["steps"] == len(steps) and found["groups"]["rows"] == 128 * len(steps)
+    assert found["read"]["damaged"] == 0
+    # The run's own embeddings, not words.
+    assert f"Distances in {len(steps)} of {len(steps)} steps: those of the run" in capsys.readouterr().out
+
+
+def test_records_cost_next_to_nothing(reference):
+    """On this machine with its two cores; the step is that of a model of a million parameters."""
+    data = [data for step, data in reference.steps().items() if step > 2]
+    assert sum(one["care/timing_s/records"] for one in data) < 0.01 * sum(one["timing_s/step"] for one in data)
 
 
 def test_paths_are_inside_the_run_folder(reference):
@@ -96,6 +135,7 @@ def test_paths_are_inside_the_run_folder(reference):
         "curves.png",
         "report.json",
         "checkpoints",
+        "records",
         "rollouts",
         "validation",
         "hydra",

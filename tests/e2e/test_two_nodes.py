@@ -85,14 +85,8 @@ def _roles_by_rationale(run) -> Counter:
     Rows of one rationale are equally far from everything but for rounding, which depends on the micro-batch; which of
     them is selected, or repaired, is chance, and so is what its repair says.
     """
-    texts = {row["uid"]: row for row in run.rollouts(1)}
     return Counter(
-        (
-            texts[row["key"]]["input"],
-            texts[row["key"]]["output"].split("</think>")[0],
-            row["role"],
-            row["k_prime"],
-        )
-        for row in run.group_log(1)
-        if not row["role"].startswith("repaired")
+        (row.input, row.output.split("</think>")[0], row.role, row.k_prime)
+        for row in run.records(1)
+        if not row.role.startswith("repaired")
     )

@@ -4,6 +4,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from recipe.care.config import CareConfig
 from recipe.care.repair.choose import Representatives, rgr_metrics
 from recipe.cli import COMMANDS
 from verl_ext.step.compute import compute_step
+from verl_ext.step.records import RECORD_METRICS
 from verl_ext.step.rollouts import Rollouts
 from verl_ext.step.skip import SKIP_METRICS
 
@@ -51,8 +53,8 @@ def settings(config, prefix="algorithm.care.") -> Iterator[tuple[str, object]]:
 
 def test_configuration_page_lists_every_key_with_its_default():
     table = re.findall(r"^\| `(algorithm\.care\.[\w.]+)` \| [^|]+ \| `([^`]+)` \|", _page("configuration.md"), re.M)
-    as_yaml = {None: "null", True: "true", False: "false"}
-    expected = [(key, str(as_yaml.get(value, value))) for key, value in settings(CareConfig())]
+    # As JSON writes them, but for the quotes; 1.0 is not true.
+    expected = [(key, json.dumps(value).strip('"')) for key, value in settings(CareConfig())]
     assert sorted(table) == sorted(expected)
 
 
@@ -61,7 +63,7 @@ def test_metrics_page_lists_what_a_step_emits():
     assert len(table) == len(set(table))
     emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
     emitted |= rgr_metrics([None], Representatives([], 0, 0, 0), 0, 0.0, 0.0).keys()
-    assert set(table) == emitted | set(SKIP_METRICS)
+    assert set(table) == emitted | set(SKIP_METRICS) | set(RECORD_METRICS)
 
 
 class _Tokenizer:
@@ -119,7 +121,7 @@ def test_the_installation_page_explains_every_dependency():
 @each_page
 def test_mentioned_metrics_exist(page):
     glossary = _page("metrics.md").replace("care/k_prime/<n>", "care/k_prime/1")
-    # Not `docs/.../care/...` or `<dir>/care/<step>.jsonl`, which are files.
+    # Not `docs/.../care/...`, which are files.
     for name in re.findall(r"(?<![\w/>])care/[a-z_]+(?:/[a-z_0-9]+)*", page.read_text()):
         assert f"`{name}" in glossary, f"{name} in {page.name}"
 

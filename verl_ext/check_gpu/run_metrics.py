@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""What verl's metrics of a run, and CARE's log of its choices, say."""
+"""What verl's metrics of a run, and CARE's records, say."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from recipe.replay.records import read_record
 from verl_ext.check_gpu.report import NAMES, PARTS, Check, Method
-from verl_ext.check_gpu.settings import METHOD, METHODS, WARM_UP, method_of
+from verl_ext.check_gpu.settings import METHOD, METHODS, RECORDS, WARM_UP, method_of
 
 Choice = tuple[tuple[int, float, str, int, int], ...]
 """Of each row of a group: length, verdict, role, its anchor's length and the size of the subgroup."""
@@ -23,13 +24,14 @@ def choices(left: Path) -> Counter[Choice]:
     verl replays rollouts under other names and in another order within their group, so rows are told apart by their
     length and verdict.
     """
-    rows = [json.loads(line) for line in (left / "care" / "1.jsonl").read_text().splitlines()]
-    lengths = {row["key"]: row["response_len"] for row in rows}
+    lines = (left / RECORDS / "1.jsonl").read_text().splitlines()
+    rows = {one.row: one for one in (read_record(json.loads(line)) for line in lines)}
     groups: dict[str, list[tuple[int, float, str, int, int]]] = {}
-    for row in rows:
-        anchor = lengths.get(row["anchor"], 0)
-        chosen = (row["response_len"], row["acc"], row["role"], anchor, row["k_prime"])
-        groups.setdefault(row["group"], []).append(chosen)
+    for one in rows.values():
+        anchor = 0 if one.anchor is None else rows[one.anchor].tokens or 0
+        # Without a verdict a row has acc null.
+        chosen = (one.tokens or 0, -1.0 if one.acc is None else one.acc, one.role, anchor, one.k_prime)
+        groups.setdefault(one.group, []).append(chosen)
     return Counter(tuple(sorted(group)) for group in groups.values())
 
 

@@ -16,10 +16,10 @@ import ray
 import torch
 
 from recipe.care.config import CareConfig
-from verl_ext.check_gpu.settings import METHOD, METHODS, OUT, method_of
+from verl_ext.check_gpu.settings import METHOD, METHODS, OUT, RECORDS, method_of
 from verl_ext.engine.engine import EMBEDDINGS, POOL_MASK
 from verl_ext.step.compute import Step, finish_step
-from verl_ext.step.log import write_group_log
+from verl_ext.step.records import Recorder, Vocabulary
 from verl_ext.step.rollouts import Batch, read_objects, read_rows
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class AlternatingMixin:
     global_steps: int
     agent_loop_manager: SwitchedManager
     tokenizer: Any
+    processor: Any
     _step: Step | None
     _skips_dead_rows: bool
     _skips_unread_rows: bool
@@ -72,7 +73,10 @@ class AlternatingMixin:
         batch = compute(batch, metrics=metrics)
         assert self._step is not None
         finished = finish_step(self._step, self.care)
-        write_group_log(self._folder, self.global_steps, self._step.rollouts, finished.regions, finished.result)
+        recorder = Recorder(self.care, self._folder / RECORDS)
+        words = Vocabulary.of(self.tokenizer, self.processor)
+        recorder.add(self.global_steps, batch, self._step, finished, words)
+        recorder.close()
         self.care = None
         return batch
 

@@ -20,7 +20,7 @@ from recipe.care.method.off_policy import importance_weights
 from recipe.care.repair.choose import Outcome, choose_representatives, rgr_metrics
 from verl_ext.engine.engine import POOL_MASK
 from verl_ext.repair.record import DECODED_AT, REPAIR, Repair, ReplacementRow, without_repair
-from verl_ext.step.compute import Repairs, Selectable, Step, select
+from verl_ext.step.compute import Attempt, Repairs, Selectable, Step, select
 from verl_ext.step.passes import PassPlan, run_pass
 from verl_ext.step.rollouts import Batch, Tag, read_extra_fields, read_rows, write_rows
 
@@ -152,7 +152,21 @@ class StepRepairs:
         importance = {}
         if self.care.rgr.importance == "truncated":
             importance = {row: importance_weights(one.old_N, one.sampled_N) for row, one in log_probs.items()}
-        return Repairs(repaired_B, self.originals, self.rollouts.acc, importance)
+        used = set(self.replaced)
+        tried = ((row, candidate) for row, candidate in enumerate(self.candidates) if candidate is not None)
+        attempts = {row: self._attempt(row, candidate, row in used) for row, candidate in tried}
+        return Repairs(repaired_B, self.originals, self.rollouts.acc, importance, attempts)
+
+    def _attempt(self, row: int, candidate: Repair, used: bool) -> Attempt:
+        new = candidate.row
+        return Attempt(
+            outcome=candidate.report.outcome,
+            used=used,
+            failed_ids=self.rollouts.response_ids[row, : int(self.rollouts.response_len[row])],
+            failed_reward=float(self.rollouts.rewards[row]),
+            ids=() if new is None else new.text.response_ids,
+            reward_extra={} if new is None else new.reward_extra_info,
+        )
 
     def metrics(self, log_probs: Mapping[int, RowLogProbs]) -> dict[str, float]:
         """The metrics under ``care/rgr/``; ``log_probs`` are those of the replaced rows."""

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -24,6 +24,7 @@ from recipe.care.method.lexical import lexical_embeddings
 from recipe.care.method.metrics import group_metrics, region_masses
 from recipe.care.method.off_policy import weigh_failed_repairs
 from recipe.care.method.reads import rows_read
+from recipe.care.repair.choose import Outcome
 from recipe.care.text.regions import RegionBounds, Regions, locate_regions
 from recipe.care.text.token_bytes import TokenizerLike
 from verl_ext.step.rollouts import Rollouts
@@ -48,6 +49,8 @@ class CareStep:
     metrics: dict[str, float]
     regions: Regions
     result: CareResult
+    embeddings: torch.Tensor | None
+    """(B, H) of the texts as sampled, which selection has seen; None for ``selector=random``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +180,27 @@ class Selectable:
 
 
 @dataclass(frozen=True, eq=False)
+class Attempt:
+    """The repair of one failure, used or not.
+
+    Attributes:
+        outcome: How it went.
+        used: Whether its text took the failure's place.
+        failed_ids: The failed response.
+        failed_reward: Its reward.
+        ids: The repaired response; empty without a verdict on it.
+        reward_extra: What the reward function said of it besides the score.
+    """
+
+    outcome: Outcome
+    used: bool
+    failed_ids: torch.Tensor
+    failed_reward: float
+    ids: Sequence[int] = ()
+    reward_extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Repairs:
     """What RGR did to the rows of a step.
 
@@ -186,12 +210,14 @@ class Repairs:
         sampled_acc: (B,) verdicts of the original texts.
         importance: ``off_policy.importance_weights`` of each row that holds a repair's text; empty with
             ``rgr.importance=none``.
+        attempts: The repair that was tried of each row, where one was.
     """
 
     repaired: torch.Tensor
     originals: Selectable
     sampled_acc: torch.Tensor
     importance: Mapping[int, torch.Tensor]
+    attempts: Mapping[int, Attempt] = field(default_factory=dict)
 
     def seen(self, rollouts: Rollouts, now: Selectable) -> Selectable:
         """What selection looks at: the original texts where it has chosen among them, the present ones elsewhere.
@@ -258,9 +284,8 @@ def finish_step(step: Step, care: CareConfig) -> CareStep:
     rollouts, regions, repairs = step.rollouts, step.regions, step.repairs
     clock = _Clock()
     with clock.stage("advantages"):
-        seen = Selectable.of(step, care)
-        if repairs is not None:
-            seen = repairs.seen(rollouts, seen)
+        now = Selectable.of(step, care)
+        seen = now if repairs is None else repairs.seen(rollouts, now)
         result = select(rollouts, seen, care, None if repairs is None else repairs.repaired)
     with clock.stage("tokens"):
         # Earlier outputs of a session share the advantage and the verdict of its last one.
@@ -283,7 +308,8 @@ def finish_step(step: Step, care: CareConfig) -> CareStep:
         sampled_B = rollouts.acc if repairs is None else repairs.sampled_acc
         metrics["care/acc_sampled"] = float(sampled_B[rollouts.valid].mean()) if rollouts.valid.any() else 0.0
     timings = {"care/timing_s/regions": step.regions_s} | clock.metrics()
-    return CareStep(tokens_BT, metrics | timings, regions, result)
+    embeddings_BH = now.embeddings if repairs is None else repairs.originals.embeddings
+    return CareStep(tokens_BT, metrics | timings, regions, result, embeddings_BH)
 
 
 def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:

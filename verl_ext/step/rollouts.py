@@ -92,6 +92,43 @@ def read_objects(batch: Batch, field: str) -> list[Any]:
     return [getattr(value, "data", value) for value in data[field]]
 
 
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """What the training file has of a prompt, and the prompt itself.
+
+    Attributes:
+        ids: Its tokens as the policy saw them.
+        ground_truth: The gold answer.
+        data_source: Where the row comes from.
+        extra_info: What else its row has.
+    """
+
+    ids: torch.Tensor
+    ground_truth: object
+    data_source: object
+    extra_info: Mapping[str, object]
+
+
+def read_prompts(batch: Batch) -> list[Prompt]:
+    """Fetch the prompt of each row."""
+    names = ("reward_model", "data_source", "extra_info")
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["prompts", *names])
+    columns = {
+        name: [getattr(value, "data", value) for value in data[name]] if name in data else [None] * len(batch)
+        for name in names
+    }
+    return [
+        Prompt(ids, (of_model or {}).get("ground_truth"), source, extra or {})
+        for ids, of_model, source, extra in zip(data["prompts"].unbind(), *columns.values(), strict=True)
+    ]
+
+
+def read_reward_extras(batch: Batch) -> list[Mapping[str, object]]:
+    """Fetch what the reward function said of each row besides the score."""
+    fields = ["extra_fields", *COLOCATED_EXTRAS]
+    return _reward_extras(tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields))
+
+
 def read_rows(batch: Batch, field: str) -> list[torch.Tensor]:
     """Fetch one field as a tensor per row, each of its own length."""
     data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])

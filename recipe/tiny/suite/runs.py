@@ -32,7 +32,7 @@ from recipe.care.config import CareConfig
 from recipe.tiny.metrics import metrics_files, read_attempts
 from recipe.tiny.overrides import hydra_value
 from recipe.tiny.suite.results import Result, add_result, markdown, read_results, summarise
-from recipe.tiny.suite.signal import raw_advantages, read_rows, signal_of
+from recipe.tiny.suite.signal import ROLLOUTS, raw_advantages, read_rows, signal_of
 from recipe.tiny.suite.tables import TABLES, Method, Table
 from recipe.tiny.tasks import TASKS
 
@@ -151,7 +151,7 @@ def _run(method: Method, seed: int, settings: Settings, data: str) -> Result:
     start = json.loads(settings.start.read_text()) if settings.start.exists() else None
     if _trained(folder) < settings.steps:
         train(method, seed, settings, folder, look_first=start is None)
-    rows = [read_rows(folder / "rollouts", step) for step in range(1, settings.steps + 1)]
+    rows = [read_rows(folder, step) for step in range(1, settings.steps + 1)]
     care = care_settings(method)
     k = care.k if care.equalize else None
     raw = raw_advantages(itertools.chain.from_iterable(rows), k=k, neg_scale=care.neg_scale)
@@ -185,7 +185,7 @@ def train(method: Method, seed: int, settings: Settings, folder: Path, *, look_f
     held_out = settings.data / "data" / "test.parquet"
     protocol = [f"trainer.test_freq={LOOK_EVERY}", f"trainer.save_freq={LOOK_EVERY}"]
     protocol.append(f"data.val_files={hydra_value(held_out)}")
-    protocol.append(f"trainer.rollout_data_dir={hydra_value(folder / 'rollouts')}")
+    protocol.append(f"trainer.rollout_data_dir={hydra_value(folder / ROLLOUTS)}")
     if settings.task in LEARNING_RATE:
         protocol.append(f"actor_rollout_ref.actor.optim.lr={LEARNING_RATE[settings.task]}")
     protocol.append(f"trainer.val_before_train={look_first}")

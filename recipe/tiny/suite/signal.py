@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the training signal of a run came from, read off its rollout dumps.
+"""Where the training signal of a run came from, read off what it wrote of its rollouts.
 
-CARE logs what it gave every row; for the methods that share GRPO's advantage (DAPO and GSPO do) it is computed from the
-scores here: ``(score - mean) / (deviation + 1e-6)`` over a prompt's rollouts.
+CARE records what it gave every row; for the methods that share GRPO's advantage (DAPO and GSPO do) it is computed from
+the scores here: ``(score - mean) / (deviation + 1e-6)`` over a prompt's rollouts.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recipe.replay.records import read_record
+
 CORRECT = 0.5
 """Scores above this are correct: the answer weighs 0.9, the format 0.1."""
 GRPO_EPS = 1e-6
+RECORDS, ROLLOUTS = "records", "rollouts"
+"""Folders of a run: CARE's records, and verl's dump."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +59,20 @@ class RawAdvantages:
 
 
 def read_rows(folder: Path, step: int) -> list[Row]:
-    """The rows of a step, from CARE's log if there is one, else from verl's dump.
+    """The rows of a step, from CARE's records if there are some, else from verl's dump.
 
     Args:
-        folder: ``trainer.rollout_data_dir`` of the run.
+        folder: The run's, with ``records`` or ``rollouts`` in it.
         step: Which step.
     """
-    care = folder / "care" / f"{step}.jsonl"
-    if care.exists():
+    records = folder / RECORDS / f"{step}.jsonl"
+    if records.exists():
         return [
-            Row(one["group"], one["acc"] > CORRECT, one["advantage"], one["role"], one["k_prime"])
-            for one in _records(care)
+            Row(one.group, (one.acc or 0.0) > CORRECT, one.advantage, one.role, one.k_prime)
+            for one in map(read_record, _lines(records))
         ]
     scores = defaultdict(list)
-    for one in _records(folder / f"{step}.jsonl"):
+    for one in _lines(folder / ROLLOUTS / f"{step}.jsonl"):
         # verl's key of a row is the prompt's id, the rollout's number and the turn's.
         scores[one["uid"].rsplit("_", 2)[0]].append(one["score"])
     return [
@@ -128,5 +132,5 @@ def raw_advantages(rows: Iterable[Row], *, k: int | None, neg_scale: float) -> l
     ]
 
 
-def _records(path: Path) -> list[dict]:
+def _lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]

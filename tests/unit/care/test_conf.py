@@ -117,7 +117,7 @@ def test_the_dry_run_takes_groups_and_names_those_there_are(capsys):
     given = ["+method=dapo", "+care=best", "algorithm.care.k=3", "+model=qwen2_5_vl_3b"]
     assert main([*given, "--show", "algorithm.care"]) == 0
     assert "objective       token-mean, clip 0.2/0.28" in (out := capsys.readouterr().out)
-    assert "preset: best\nk: 3\n" in out
+    assert "preset: best\nrecords:\n  folder: checkpoints/care/gsm8k/records\nk: 3\n" in out
     assert main(["+method=dpo"]) == 2
     error = capsys.readouterr().err
     assert error.strip().endswith(f"Could not find 'method/dpo' Available options in 'method': {' '.join(METHODS)}")
@@ -131,7 +131,8 @@ def test_stock_verl_finds_them_from_another_directory(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     config = OmegaConf.create(done.stdout[done.stdout.index("actor_rollout_ref:") :])
-    assert config.algorithm.care == {"preset": "best", "k": 3}
+    records = {"folder": "${trainer.default_local_dir}/records"}
+    assert OmegaConf.to_container(config.algorithm.care) == {"preset": "best", "records": records, "k": 3}
     assert config.actor_rollout_ref.actor.loss_agg_mode == "token-mean"
     assert config.actor_rollout_ref.model.path == "Qwen/Qwen2.5-VL-7B-Instruct"
 

@@ -178,6 +178,9 @@ def workplace(tmp_path_factory):
     rows = [*group("Find x.", [0.1, 1.0]), *group("Find the area.", [0.0, 0.1])]
     for step in (1, 2):
         write(folder / "outputs/rollouts" / f"{step}.jsonl", [{**one, "step": step} for one in rows])
+        named = [{**one, "care_record": 1, "step": step, "group": one["uid"].split("_")[0], "row": 0} for one in rows]
+        recorded = [{**one, "acc": float(one["score"] > 0.5), "role": "unused", "advantage": 0.0} for one in named]
+        write(folder / "runs/tiny_qwen2_5_vl_care/records" / f"{step}.jsonl", recorded)
     table = [
         {
             "data_source": "geometry3k",

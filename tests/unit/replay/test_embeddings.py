@@ -10,7 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
-from recipe.replay.embeddings import LONGEST, MODEL, HiddenStates, as_recorded, by_words
+from recipe.replay.dump import Rollout
+from recipe.replay.embeddings import LONGEST, MODEL, RECORDED, WORDS, HiddenStates, as_recorded, by_words
+from recipe.replay.records import RolloutRecord, pack_embedding
 from recipe.tiny.models import build
 from recipe.tiny.tokenizer import train_tokenizer
 from tests.unit.replay.dumps import read, response, row, write
@@ -67,3 +69,28 @@ def test_words_serve_where_no_embedding_was_recorded(rollouts):
     contents = [[1, 2], [1, 2], [3], []]
     origin, vectors = as_recorded(rollouts, contents)
     assert origin == "words" and (vectors == by_words(rollouts, contents).vectors_BH).all()
+
+
+def recorded(acc: list[float], vectors: list[list[float] | None]) -> list[Rollout]:
+    """A group of records, some of which have an embedding."""
+    records = [
+        RolloutRecord(1, f"p_{row}_0", "p", row, "", "", None, one, one, "unused", 0.0, embedding=packed)
+        for row, (one, packed) in enumerate(
+            zip(acc, (None if vector is None else pack_embedding(np.array(vector)) for vector in vectors), strict=True)
+        )
+    ]
+    return [
+        Rollout("1.jsonl", one.row, 1, "p", str(one.row), 0, "", "", None, one.score, one.acc, record=one)
+        for one in records
+    ]
+
+
+def test_a_correct_rollout_that_a_run_did_not_look_at_is_as_far_as_can_be():
+    origin, vectors = as_recorded(recorded([1.0, 1.0, 0.0], [[1.0, 0.0], None, [0.6, 0.8]]), [[1]] * 3)
+    assert origin == RECORDED
+    assert vectors == pytest.approx(np.array([[1.0, 0.0], [0.0, 0.0], [0.6, 0.8]]), abs=1e-3)
+
+
+def test_a_failure_without_an_embedding_is_measured_by_words():
+    """A run looks at all failures that it could contrast; these are others' records."""
+    assert as_recorded(recorded([1.0, 0.0], [[1.0, 0.0], None]), [[1], [2]]).origin == WORDS

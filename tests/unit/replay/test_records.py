@@ -178,6 +178,13 @@ def test_a_row_that_nobody_wrote_into_has_an_empty_response():
     assert (record.output, record.tokens, record.credit) == ("", 0, ())
 
 
+def test_a_row_that_the_run_did_not_look_at_has_no_embedding():
+    rows = step_rows(CareConfig())
+    unseen = dataclasses.replace(rows, embeddings=rows.embeddings * np.array([[1.0], [0.0], [1.0]]))
+    found = [one.embedding is None for one in build_records(unseen, range(3), token_bytes(Letters()))]
+    assert found == [False, True, False]
+
+
 def test_embeddings_keep_their_distances():
     vectors = np.random.default_rng(1).normal(size=(1, 2000)) + 0.5 * np.random.default_rng(2).normal(size=(40, 2000))
     stored = np.stack([unpack_embedding(pack_embedding(one)) for one in project(vectors)])

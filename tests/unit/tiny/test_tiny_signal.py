@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from recipe.replay.records import RolloutRecord
 from recipe.tiny.suite.signal import RawAdvantages, Row, grpo_advantages, raw_advantages, read_rows, signal_of
 
 
@@ -47,14 +48,16 @@ def test_raw_advantages_undo_equalisation_and_scaling():
     assert (plain.anchor, plain.negative) == (2.0, -2.0)
 
 
-def test_rows_come_from_cares_log_or_from_the_scores(tmp_path):
+def test_rows_come_from_cares_records_or_from_the_scores(tmp_path):
     dump = [{"uid": f"{group}_{number}_0", "score": score} for group in "ab" for number, score in enumerate((1.0, 0.1))]
-    (tmp_path / "1.jsonl").write_text("".join(json.dumps(one) + "\n" for one in dump))
+    for folder in ("rollouts", "records"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "rollouts" / "1.jsonl").write_text("".join(json.dumps(one) + "\n" for one in dump))
     rows = read_rows(tmp_path, 1)
     assert [(row.group, row.correct) for row in rows] == [("a", True), ("a", False), ("b", True), ("b", False)]
     # Two scores 0.9 apart: deviation 0.9 / sqrt(2), so +- sqrt(2) / 2.
     assert [row.advantage for row in rows[:2]] == pytest.approx([0.70711, -0.70711], abs=1e-5)
-    (tmp_path / "care").mkdir()
-    one = {"group": "g", "acc": 1.0, "advantage": 2.0, "role": "anchor", "k_prime": 3}
-    (tmp_path / "care" / "1.jsonl").write_text(json.dumps(one) + "\n")
-    assert read_rows(tmp_path, 1) == [Row("g", True, 2.0, "anchor", 3)]
+    one = RolloutRecord(1, "g_0_0", "g", 0, "How many?", "3", "3", 1.0, 1.0, "anchor", 2.0, k_prime=3)
+    unverified = RolloutRecord(1, "g_1_0", "g", 1, "How many?", "?", "3", 0.0, None, "invalid", 0.0)
+    (tmp_path / "records" / "1.jsonl").write_text(f"{one.line()}\n{unverified.line()}\n")
+    assert read_rows(tmp_path, 1) == [Row("g", True, 2.0, "anchor", 3), Row("g", False, 0.0, "invalid", 0)]

@@ -10,6 +10,7 @@ from tensordict import TensorDict
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
 from recipe.care.errors import CareConfigError, CareDataError
+from recipe.replay.records import read_record
 from tests.unit.verl_ext.repair.byte_tokenizer import Bytes
 from verl_ext.checks.dry_run import compose
 from verl_ext.step.rollouts import read_rows
@@ -96,7 +97,7 @@ def batch(put):
 def make_trainer(transfer_queue):
     def make(cls, *overrides):
         trainer = cls(compose([*overrides, "actor_rollout_ref.rollout.n=3"]))
-        trainer.tokenizer = Bytes()
+        trainer.tokenizer, trainer.processor = Bytes(), None
         trainer.actor_rollout_wg = Workers(transfer_queue)
         trainer.global_steps = 7
         return trainer
@@ -163,16 +164,45 @@ def test_a_step_without_repairs_is_the_same_with_rgr_on(make_trainer, batch):
     assert any(name.startswith("care/rgr/") for name in metrics)
 
 
-def test_the_group_log_is_written_beside_verls_dump(make_trainer, batch, tmp_path):
-    run_step(make_trainer(CareAware, *CARE, f"trainer.rollout_data_dir={tmp_path}"), batch)
-    lines = [json.loads(line) for line in (tmp_path / "care" / "7.jsonl").read_text().splitlines()]
-    assert [(line["key"], line["role"], line["anchor"]) for line in lines] == [
-        ("p_0_0", "anchor", "p_0_0"),
+def test_a_step_is_recorded(make_trainer, batch, tmp_path):
+    trainer = make_trainer(CareAware, *CARE, f"+algorithm.care.records.folder={tmp_path / 'records'}")
+    run_step(trainer, batch)
+    trainer._recorder.close()
+    lines = (tmp_path / "records" / "7.jsonl").read_text().splitlines()
+    records = [read_record(json.loads(line)) for line in lines]
+    assert [(one.uid, one.role, one.anchor) for one in records] == [
+        ("p_0_0", "anchor", 0),
         ("p_1_0", "unused", None),
-        ("p_2_0", "hard_negative", "p_0_0"),
+        ("p_2_0", "hard_negative", 0),
     ]
-    assert [line["think_len"] for line in lines] == [2, 3, 1]
-    assert [line["response_len"] for line in lines] == [len(text) for text, _ in list(TEXTS.values())[:3]]
+    assert [one.output for one in records] == [text for text, _ in TEXTS.values()][:3]
+    assert {one.step for one in records} == {7}
+
+
+def test_a_step_of_another_estimator_is_recorded_and_stays_as_it_was(make_trainer, batch, tmp_path):
+    trainer = make_trainer(CareAware, "algorithm.adv_estimator=grpo", f"+algorithm.care.records.folder={tmp_path}")
+    ours, our_metrics = run_step(trainer, batch)
+    theirs, their_metrics = run_step(make_trainer(Stock, "algorithm.adv_estimator=grpo"), batch)
+    assert our_metrics == their_metrics
+    assert all(torch.equal(one, two) for one, two in zip(ours, theirs, strict=True))
+    trainer._recorder.close()
+    records = [read_record(json.loads(line)) for line in (tmp_path / "7.jsonl").read_text().splitlines()]
+    assert [one.acc for one in records] == [1.0, 0.0, 0.0]
+    assert [one.advantage for one in records] == pytest.approx([row[0].item() for row in theirs[:3]], abs=1e-5)
+
+
+def test_a_run_ends_when_its_records_are_written(make_trainer, batch, tmp_path, monkeypatch):
+    """Also one that fails in its last step."""
+
+    def fit(trainer, agent_loop_manager):
+        run_step(trainer, agent_loop_manager)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stock, "fit", fit)
+    trainer = make_trainer(CareAware, *CARE, f"+algorithm.care.records.folder={tmp_path}")
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(batch)
+    assert len((tmp_path / "7.jsonl").read_text().splitlines()) == 3
 
 
 def test_another_estimator_gives_verls_own_numbers(make_trainer, batch):

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from recipe.care.text.token_bytes import token_bytes
+from recipe.replay.records import RolloutRecord
 from recipe.tiny.prompts import texts
 from recipe.tiny.tokenizer import train_tokenizer
 from verl_ext.check_gpu.__main__ import main, make_plan, run_stage
@@ -105,21 +106,34 @@ def test_medians_leave_the_warm_up_out():
     assert found["grpo"].steps == 2 and math.isnan(found["grpo"].mfu)
 
 
-def log_of(folder, name: str, lengths: list[int], anchor: int) -> None:
-    """A group as CARE logs it; ``anchor`` is the length of its anchor."""
-    keys = {length: f"{name}_{session}_0" for session, length in enumerate(lengths)}
+def records_of(folder, name: str, lengths: list[int], anchor: int) -> None:
+    """A group as CARE records it; ``anchor`` is the length of its anchor."""
     rows = [
-        {"key": key, "group": name, "role": "anchor" if length == anchor else "hard_negative", "acc": 1.0}
-        | {"anchor": keys[anchor], "k_prime": 2, "response_len": length}
-        for length, key in keys.items()
+        RolloutRecord(
+            step=1,
+            uid=f"{name}_{row}_0",
+            group=name,
+            row=row,
+            input="",
+            output="",
+            gts=None,
+            score=1.0,
+            acc=1.0,
+            role="anchor" if length == anchor else "hard_negative",
+            advantage=0.0,
+            anchor=lengths.index(anchor),
+            k_prime=2,
+            tokens=length,
+        )
+        for row, length in enumerate(lengths)
     ]
-    (folder / "care").mkdir(parents=True)
-    (folder / "care" / "1.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (folder / "records").mkdir(parents=True)
+    (folder / "records" / "1.jsonl").write_text("".join(f"{row.line()}\n" for row in rows))
 
 
 def test_choices_are_compared_whatever_a_replayed_group_is_called(tmp_path):
     for name, order, anchor in (("a", [10, 11, 12], 11), ("b", [12, 10, 11], 11), ("c", [10, 11, 12], 12)):
-        log_of(tmp_path / name, name, order, anchor)
+        records_of(tmp_path / name, name, order, anchor)
     first, renamed, other = (choices(tmp_path / name) for name in "abc")
     assert first == renamed and first.total() == 1 and (first - other).total() == 1
 
