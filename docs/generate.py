@@ -27,6 +27,7 @@ from recipe.care.repair.choose import RGR_METRICS
 from verl_ext.checks.memory_estimate import Settings
 from verl_ext.checks.memory_estimate import table as memory_table
 from verl_ext.step.compute import STEP_METRICS
+from verl_ext.step.groups import ESTIMATOR_METRICS
 from verl_ext.step.skip import SKIP_METRICS
 
 DOCS = Path(__file__).parent
@@ -144,6 +145,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "listed": lambda: _reasons(LISTED),
     "step": lambda: _glossary(STEP_METRICS),
     "skip": lambda: _glossary(SKIP_METRICS),
+    "estimator": lambda: _glossary(ESTIMATOR_METRICS),
     "memory": lambda: memory_table(Settings()),
 }
 """What may stand between the marks."""
