@@ -64,6 +64,7 @@ setup(
             "recipe",  # its own modules: the command `care`
             "recipe.care*",
             "recipe.cold_start*",
+            "recipe.estimators*",
             "recipe.evaluation*",
             "recipe.release*",
             "recipe.replay*",

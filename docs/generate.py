@@ -27,6 +27,7 @@ from recipe.care.repair.choose import RGR_METRICS
 from verl_ext.checks.memory_estimate import Settings
 from verl_ext.checks.memory_estimate import table as memory_table
 from verl_ext.step.compute import STEP_METRICS
+from verl_ext.step.groups import ESTIMATOR_METRICS
 from verl_ext.step.records import RECORD_METRICS
 from verl_ext.step.skip import SKIP_METRICS
 
@@ -150,6 +151,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "listed": lambda: _reasons(LISTED),
     "step": lambda: _glossary(STEP_METRICS),
     "skip": lambda: _glossary(SKIP_METRICS),
+    "estimator": lambda: _glossary(ESTIMATOR_METRICS),
     "record_metrics": lambda: _glossary(RECORD_METRICS),
     "memory": lambda: memory_table(Settings()),
 }

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""CARE-aware trainers: verl's own V1 trainers, with two steps extended when the estimator is ``care``.
+"""CARE-aware trainers: verl's own V1 trainers, with two steps extended when the estimator is one of ours.
 
-Each trainer class in verl's registry is replaced by a subclass that calls ``super()`` unchanged unless CARE is chosen,
-so ``trainer.v1.trainer_mode`` keeps its names and no branch of verl on them is touched.
+Each trainer class in verl's registry is replaced by a subclass that calls ``super()`` unchanged where it is not, so
+``trainer.v1.trainer_mode`` keeps its names and no branch of verl on them is touched.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from recipe.care.config import CareConfig
+from recipe.estimators.group import Need
+from recipe.estimators.registry import Configured
 from verl_ext.checks.reward_sources import check_data_sources
-from verl_ext.checks.validation import chooses_care, needs_embeddings, validate_run
+from verl_ext.checks.validation import chooses_care, chosen_estimator, needs_embeddings, validate_run
 from verl_ext.engine.engine import POOL_MASK, REQUEST
 from verl_ext.repair.replace import (
     RowLogProbs,
@@ -24,9 +26,10 @@ from verl_ext.repair.replace import (
 )
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
+from verl_ext.step.groups import finish_groups, pool_mask
 from verl_ext.step.passes import PassPlan, data_parallel_ranks, plan_pass
 from verl_ext.step.records import Recorder, Vocabulary
-from verl_ext.step.rollouts import Batch, read_log_probs, read_rollouts, write_response_field
+from verl_ext.step.rollouts import Batch, read_log_probs, read_reference, read_rollouts, write_response_field
 from verl_ext.step.skip import (
     log_probs_of,
     reference_log_probs_of,
@@ -37,6 +40,7 @@ from verl_ext.step.skip import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from omegaconf import DictConfig
     from transformers import PreTrainedTokenizerBase, ProcessorMixin
     from verl.single_controller.ray import RayWorkerGroup
@@ -44,13 +48,15 @@ if TYPE_CHECKING:
 
 
 class CareTrainerMixin:
-    """The CARE half of a trainer; ``care`` is None in every run that does not choose it."""
+    """Our half of a trainer; ``care`` is None in every run that does not choose it, and so is ``estimator``."""
 
     config: DictConfig
     tokenizer: PreTrainedTokenizerBase
     global_steps: int
     actor_rollout_wg: RayWorkerGroup
     care: CareConfig | None
+    estimator: Configured | None
+    """One of ``recipe.estimators`` or of the user's own, other than ``care``."""
     train_dataset: RLHFDataset
     val_dataset: RLHFDataset
     processor: ProcessorMixin | None
@@ -64,6 +70,7 @@ class CareTrainerMixin:
 
     def __init__(self, config: DictConfig) -> None:
         self.care = validate_run(config) if chooses_care(config) else None
+        self.estimator = chosen_estimator(config) if self.care is None else None
         self._skips_dead_rows = skips_dead_rows(config, self.care)
         self._skips_unread_rows = skips_unread_rows(config, self.care)
         self._recorder = Recorder.of_run(config)
@@ -82,11 +89,17 @@ class CareTrainerMixin:
 
     def _init_dataloader(self) -> None:
         super()._init_dataloader()  # type: ignore[misc]
-        if self.care is not None:
+        if self.care is not None or self.estimator is not None:
             check_data_sources(self.config, {"train": self.train_dataset, "val": self.val_dataset})
 
     def _compute_old_log_prob(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_old_log_prob  # type: ignore[misc]
+        if self.estimator is not None and Need.EMBEDDINGS in self.estimator.needs:
+            rollouts = read_rollouts(batch, self.estimator.positive_threshold)
+            self._ask_for_embeddings(batch, pool_mask(rollouts, self.tokenizer), rollouts.response_len)
+            batch = compute(batch, metrics=metrics)
+            batch.extra_info.pop(REQUEST, None)
+            return batch
         if self.care is None and not self._skips_unread_rows:
             return compute(batch, metrics=metrics)
         if self.care is None:
@@ -95,9 +108,7 @@ class CareTrainerMixin:
             return batch
         step = Step.begin(read_rollouts(batch, self.care.positive_threshold), self.tokenizer, self.care)
         if needs_embeddings(self.care):
-            write_response_field(batch, POOL_MASK, step.pool_mask(), step.rollouts.response_len)
-            # The flag travels with this pass only: the reference pass and the update must not pool again.
-            batch.extra_info[REQUEST] = True
+            self._ask_for_embeddings(batch, step.pool_mask(), step.rollouts.response_len)
         if self._skips_unread_rows:
             self._read = self._plan_pass(step.rows_read(self.care), batch)
             metrics.update(log_probs_of(batch, self._read, lambda part: compute(part, metrics=metrics)))
@@ -107,6 +118,11 @@ class CareTrainerMixin:
         step = step.after_pass(read_log_probs(batch, step.rollouts))
         self._step = self._with_repairs(batch, step, self.care, metrics) if self.care.rgr.enable else step
         return batch
+
+    def _ask_for_embeddings(self, batch: Batch, pool_mask_BT: torch.Tensor, lengths_B: torch.Tensor) -> None:
+        write_response_field(batch, POOL_MASK, pool_mask_BT, lengths_B)
+        # The flag travels with this pass only: the reference pass and the update must not pool again.
+        batch.extra_info[REQUEST] = True
 
     def _with_repairs(self, batch: Batch, step: Step, care: CareConfig, metrics: dict[str, float]) -> Step:
         """Put repairs in their places, with a second pass for the rows that take one."""
@@ -142,8 +158,12 @@ class CareTrainerMixin:
 
     def _compute_advantage(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         compute = super()._compute_advantage  # type: ignore[misc]
-        if self.care is None:
+        if self.estimator is not None:
+            with token_advantages_for_verl(self._estimate(batch, self.estimator, metrics), loss_agg_mode=None):
+                batch = compute(batch, metrics=metrics)
+        elif self.care is None:
             batch = compute(batch, metrics=metrics)
+        if self.care is None:
             if self._recorder is not None:
                 words = Vocabulary.of(self.tokenizer, self.processor)
                 self._recorder.add_stock(self.global_steps, batch, words)
@@ -158,6 +178,14 @@ class CareTrainerMixin:
             metrics.update(self._recorder.add(self.global_steps, batch, step, finished, words))
         with token_advantages_for_verl(finished.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
+
+    def _estimate(self, batch: Batch, estimator: Configured, metrics: dict[str, float]) -> torch.Tensor:
+        """(B, T) what each token's log-probability is multiplied with, by the chosen estimator."""
+        rollouts = read_rollouts(batch, estimator.positive_threshold)
+        ref_logp_BT = read_reference(batch) if Need.REF_LOGP in estimator.needs else None
+        finished = finish_groups(rollouts, self.tokenizer, estimator, ref_logp_BT)
+        metrics.update(finished.step.metrics)
+        return finished.per_token
 
     def _update_actor(self, batch: Batch, metrics: dict[str, float]) -> Batch:
         update = super()._update_actor  # type: ignore[misc]

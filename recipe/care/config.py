@@ -9,21 +9,20 @@ verl config the same fields live under ``algorithm.care``, so an error always na
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from recipe.care.errors import CareConfigError
+from recipe.care.mapping import build, fail
 from recipe.care.method import selection
 from recipe.care.presets import DEFAULT_PRESET, PRESETS, over_preset
 from recipe.care.repair.cue import cue_text
 
 ROOT = "algorithm.care"
+ALSO = ("preset",)
+"""Not a field, and a key all the same."""
 
 ANCHORS = tuple(selection.ANCHOR_RULES)
 SELECTORS = tuple(selection.SELECTORS)
@@ -37,8 +36,7 @@ RGR_IMPORTANCE = ("truncated", "none")
 
 
 def _fail(key: str, value: object, remedy: str) -> typing.NoReturn:
-    name = f"{ROOT}.{key}" if key else ROOT
-    raise CareConfigError(f"{name}={value!r}: {remedy}")
+    fail(ROOT, key, value, remedy)
 
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -265,12 +263,12 @@ class CareConfig:
             share = regions["rationale_share"]
             _fail("regions.rationale_share", share, "excludes regions.gamma_pos; set only one of the two.")
         if not isinstance(node, Mapping) or "preset" not in node:
-            return _from_mapping(cls, node, "")
+            return build(cls, node, ROOT, ALSO)
         given = {key: node[key] for key in node if key != "preset"}
         if node["preset"] is None:
-            return _from_mapping(cls, given, "")
+            return build(cls, given, ROOT, ALSO)
         _one_of("preset", str(node["preset"]), tuple(PRESETS))
-        return _from_mapping(cls, over_preset(str(node["preset"]), given), "")
+        return build(cls, over_preset(str(node["preset"]), given), ROOT, ALSO)
 
     @classmethod
     def of_run(cls, node: Mapping[str, object] | None) -> CareConfig:
@@ -279,38 +277,3 @@ class CareConfig:
         if isinstance(given, Mapping) and given.get("preset") is None:
             given = {**given, "preset": DEFAULT_PRESET}
         return cls.from_omegaconf(given)
-
-
-_Config = TypeVar("_Config")
-
-
-def _from_mapping(cls: type[_Config], node: object, prefix: str) -> _Config:
-    if not isinstance(node, Mapping):
-        _fail(prefix.rstrip("."), node, "must be a mapping of settings, or left out.")
-    hints = typing.get_type_hints(cls)
-    values: dict[str, object] = {}
-    for raw_name in node:
-        name = str(raw_name)
-        if name not in hints:
-            close = difflib.get_close_matches(name, hints, n=1)
-            known = [*hints, "preset"] if cls is CareConfig else [*hints]
-            hint = f" Did you mean {ROOT}.{prefix}{close[0]}?" if close else f" Known: {', '.join(known)}."
-            _fail(prefix + name, node[raw_name], f"there is no such setting.{hint}")
-        values[name] = _coerce(node[raw_name], hints[name], prefix + name)
-    return cls(**values)
-
-
-def _coerce(value: object, hint: object, key: str) -> object:
-    """Check ``value`` against a field's annotation; an int is welcome where a float is asked for, nothing else is."""
-    if dataclasses.is_dataclass(hint):
-        return _from_mapping(typing.cast(type, hint), {} if value is None else value, f"{key}.")
-    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for kind in allowed:
-        if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        if kind is int and isinstance(value, bool):
-            continue
-        if isinstance(value, typing.cast(type, kind)):
-            return value
-    names = ", ".join("null" if kind is type(None) else typing.cast(type, kind).__name__ for kind in allowed)
-    _fail(key, value, f"must be of type {names}, not {type(value).__name__}.")

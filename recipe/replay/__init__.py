@@ -9,7 +9,8 @@
 ``questions``    the row of the training file behind a dumped prompt
 ``rows``         a step's rollouts as columns: lengths, distances
 ``embeddings``   what distances are measured with
-``methods``      the table of methods; a new estimator is one entry
+``methods``      the methods that are compared unless others are named
+``estimators``   registered estimators as methods
 ``summary``      what is counted
 ``terminal``     how it is shown
 ===============  ============================================================

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from data_prep.file.progress import Progress
 from recipe.care.errors import CareDataError, CareError
+from recipe.estimators.registry import estimators, load
 from recipe.replay.dump import NoDumpError, ReadCounts, find_files, read_steps
 from recipe.replay.embeddings import Embedder, HiddenStates, as_recorded, by_words
-from recipe.replay.methods import METHODS, Method
+from recipe.replay.estimators import named_methods
+from recipe.replay.methods import METHODS
 from recipe.replay.questions import Questions
 from recipe.replay.rows import Counter, TokenCounter, WordCounter, lay_out
 from recipe.replay.summary import Summary
@@ -63,13 +65,16 @@ def replay(options: argparse.Namespace) -> Summary:
     Raises:
         CareError: Nothing can be read, or there is no telling right from wrong.
     """
+    if options.estimators is not None:
+        load(str(options.estimators), "--estimators")
+    methods = named_methods(options.methods.split(","), options.set)
     questions = None if options.data is None else Questions(options.data)
     judge = Judge(options.data_source, questions, options.threshold, options.prompt_opens_think)
     counter: Counter = WordCounter() if options.tokenizer is None else TokenCounter(options.tokenizer)
     embed = options.embeddings if options.model is None else HiddenStates(options.model)
     read = ReadCounts()
     refused: list[NoDumpError] = []
-    summary = Summary(options.methods, read, judge.counts)
+    summary = Summary(methods, read, judge.counts)
     files = find_files(options.dumps)
     with Progress(sum(path.stat().st_size for path in files), "bytes", "replay") as progress:
         for rollouts in read_steps(files, read, progress.add, refused.append):
@@ -100,7 +105,21 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the chat template wrote <think>, so well-formed responses do not open it",
     )
-    parser.add_argument("--methods", type=_methods, default=METHODS, metavar="A,B", help=f"of: {', '.join(METHODS)}")
+    methods = parser.add_argument_group("what is compared")
+    methods.add_argument(
+        "--methods",
+        default=",".join(METHODS),
+        metavar="A,B",
+        help=f"of: {', '.join(METHODS)} (these unless said), and {', '.join(_registered())}",
+    )
+    methods.add_argument("--estimators", type=Path, metavar="FILE", help="a Python file with estimators of your own")
+    methods.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="ESTIMATOR.KEY=VALUE",
+        help="a setting of an estimator, as below algorithm.ESTIMATOR in training; may be given again",
+    )
     parser.add_argument(
         "--embeddings",
         type=_embedder,
@@ -114,11 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _methods(text: str) -> dict[str, Method]:
-    unknown = [name for name in text.split(",") if name not in METHODS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"there is no method {unknown[0]!r}; known: {', '.join(METHODS)}")
-    return {name: METHODS[name] for name in text.split(",")}
+def _registered() -> list[str]:
+    return [name for name in estimators() if name not in METHODS]
 
 
 def _embedder(text: str) -> Embedder:

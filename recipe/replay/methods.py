@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""The methods that are compared: what each makes of a step. A new estimator is one entry of ``METHODS``.
+"""The methods that are compared unless others are named: what each makes of a step.
 
-An estimator is a pure function of ``Rows``. One that looks at one group at a time is wrapped in ``each_group``; CARE
+An estimator that is registered (``recipe.estimators``) is a method by its name (``recipe.replay.estimators``). The
+estimators here are pure functions of ``Rows``; one that looks at one group at a time is wrapped in ``each_group``, CARE
 takes a step as a whole. What is compared are the coefficients of the log-probability's gradient at the first update of
 a batch, where ratios are 1 and no clip range matters. So GSPO, whose ratio and clip range are all that tells it from
 GRPO, is GRPO here.
@@ -17,6 +18,7 @@ import numpy as np
 
 from recipe.care.advantage import care_advantages
 from recipe.care.config import CareConfig
+from recipe.estimators.baseline import standardized
 from recipe.replay.rows import Rows
 
 NOTHING = 1e-6
@@ -39,11 +41,8 @@ def each_group(estimate: Estimator) -> Estimator:
 
 
 def grpo(group: Rows) -> np.ndarray:
-    """``(r - mean) / (std + 1e-6)`` over all rows, std of a sample; a single row keeps its reward. verl's own."""
-    reward_G = group.reward_B
-    if len(reward_G) == 1:
-        return reward_G / (1 + 1e-6)
-    return (reward_G - reward_G.mean()) / (reward_G.std(ddof=1) + 1e-6)
+    """``(r - mean) / (std + 1e-6)`` over all rows, also those without a verdict. verl's own."""
+    return standardized(group.reward_B)
 
 
 def dapo(group: Rows) -> np.ndarray:

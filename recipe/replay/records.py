@@ -131,6 +131,8 @@ class RolloutRecord:
     """How the advantage lies on the tokens; empty where it is 0."""
     logp: float | None = None
     """Sum of the response's log-probabilities under the policy before the update."""
+    ref_logp: float | None = None
+    """The same under the reference policy, where the run has one."""
     embedding: str | None = None
     """``pack_embedding`` of what selection saw, of the original rollout; null where the run did not look at it."""
     data: DataRow | None = None
@@ -181,6 +183,7 @@ class StepRows:
         embeddings: (B, H) what selection saw, zeros for a row that it had no need to look at; or None.
         data: Row of the training file, where known.
         repairs: Row to the repair that was tried there.
+        ref_logp: (B,) sums of log-probabilities under the reference, or None.
     """
 
     step: int
@@ -202,6 +205,7 @@ class StepRows:
     embeddings: np.ndarray | None
     data: Sequence[DataRow | None]
     repairs: Mapping[int, RepairRecord]
+    ref_logp: Sequence[float] | None = None
 
 
 def build_records(
@@ -251,6 +255,7 @@ def build_records(
             answer_tokens=int(answer_B[row]),
             credit=credit_runs(credit_BT[row, :length], text, ends_N),
             logp=None if step.logp is None else float(step.logp[row]),
+            ref_logp=None if step.ref_logp is None else float(step.ref_logp[row]),
             embedding=pack_embedding(short_BW[row]) if short_BW is not None and short_BW[row].any() else None,
             data=step.data[row],
             repair=step.repairs.get(row),

@@ -47,6 +47,7 @@ class Rows:
         embeddings_BH: (B, H) float32 rationale embeddings.
         logp_sum_B: (B,) log-probability under the policy before the update, NaN where the dump has none.
         logp_mean_B: (B,) the same, per token.
+        ref_logp_sum_B: (B,) log-probability under the reference, NaN where the dump has none.
     """
 
     group_B: np.ndarray
@@ -61,6 +62,7 @@ class Rows:
     embeddings_BH: np.ndarray
     logp_sum_B: np.ndarray
     logp_mean_B: np.ndarray
+    ref_logp_sum_B: np.ndarray
 
     def groups(self) -> Iterator[tuple[slice, Rows]]:
         """Every group by itself, and where its rows are."""
@@ -216,13 +218,17 @@ def lay_out(rollouts: Sequence[Rollout], acc: Sequence[float | None], counter: C
         embeddings_BH=embedded.vectors_BH,
         logp_sum_B=np.array([one[0] for one in logp]),
         logp_mean_B=np.array([one[1] for one in logp]),
+        ref_logp_sum_B=np.array([one[2] for one in logp]),
     )
     return LaidOut(ordered, rows, embedded.origin)
 
 
-def _logp(rollout: Rollout) -> tuple[float, float]:
-    """Sum and mean of a rollout's log-probabilities; NaN where they belong to the repair that took its place."""
+def _logp(rollout: Rollout) -> tuple[float, float, float]:
+    """Sum and mean of a rollout's log-probabilities, and their sum under the reference.
+
+    NaN where they are not known, or belong to the repair that took the rollout's place.
+    """
     record = rollout.record
     if record is None or record.logp is None or not record.tokens or record.output != rollout.output:
-        return math.nan, math.nan
-    return record.logp, record.logp / record.tokens
+        return math.nan, math.nan, math.nan
+    return record.logp, record.logp / record.tokens, math.nan if record.ref_logp is None else record.ref_logp

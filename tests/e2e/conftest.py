@@ -32,6 +32,7 @@ LONGEST_FIRST = (
     "recipe",
     "swap",
     "methods",
+    "new_estimator",
     "against_grpo",
     "data_prep",
     "two_nodes",

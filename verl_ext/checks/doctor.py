@@ -139,12 +139,12 @@ def _registrations(report: Report) -> None:
     from verl.trainer.ppo.v1.trainer_base import TRAINER_REGISTRY
     from verl.workers.engine.base import EngineRegistry
 
+    from verl_ext.checks.validation import ESTIMATOR
     from verl_ext.engine.engine import ThinkEmbeddingMixin
-    from verl_ext.step.estimator import NAME
     from verl_ext.trainer import CareTrainerMixin
 
-    if NAME not in ADV_ESTIMATOR_REGISTRY:
-        report.problems.append(f"the estimator {NAME!r} is not registered")
+    if ESTIMATOR not in ADV_ESTIMATOR_REGISTRY:
+        report.problems.append(f"the estimator {ESTIMATOR!r} is not registered")
     for mode, trainer in TRAINER_REGISTRY.items():
         aware = issubclass(trainer, CareTrainerMixin)
         report.lines.append(f"trainer {mode}: {trainer.__name__}" + ("" if aware else "   (not CARE-aware)"))

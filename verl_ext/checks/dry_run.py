@@ -20,8 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareError
+from recipe.estimators.registry import estimators
 from verl_ext.checks.rollout import check_context, check_lengths, check_load_format, check_weight_transfer
-from verl_ext.checks.validation import dynamic_sampling
+from verl_ext.checks.validation import ESTIMATOR, chosen_estimator, dynamic_sampling
 
 INVALID = (
     CareError,
@@ -54,7 +55,7 @@ def compose(overrides: Sequence[str], *, trainer: str = "ppo_trainer", resolve: 
 
 
 def validate(config: DictConfig) -> None:
-    """Verl's start-up validation, which the plugin extends when the estimator is ``care``, and what verl checks later.
+    """Verl's start-up validation, which the plugin extends for its estimators, and what verl checks later.
 
     Raises:
         ValueError: A setting cannot work; also other types of ``INVALID``.
@@ -63,7 +64,7 @@ def validate(config: DictConfig) -> None:
     from verl.utils.config import validate_config
 
     check_numbers(config)
-    _check_estimator(str(config.algorithm.adv_estimator))
+    _check_estimator(config)
     _check_rollout_gpus(config)
     check_load_format(config)
     check_lengths(config)
@@ -92,14 +93,17 @@ def _count(config: DictConfig, key: str) -> int:
     return value
 
 
-def _check_estimator(name: str) -> None:
+def _check_estimator(config: DictConfig) -> None:
     """Verl looks the estimator up only in the first step."""
     from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
 
+    name = str(config.algorithm.adv_estimator)
+    if ESTIMATOR in ADV_ESTIMATOR_REGISTRY:  # the plugin is at work here
+        chosen_estimator(config)
     if name in ADV_ESTIMATOR_REGISTRY:
         return
     remedy = f"set it to one of {', '.join(sorted(ADV_ESTIMATOR_REGISTRY))}"
-    if name == "care":
+    if name in estimators():
         remedy = (
             "the plugin is not loaded here. Install the package (pip install -e .), unset "
             f"VERL_USE_EXTERNAL_PLUGINS=none, or {remedy}"
@@ -149,8 +153,10 @@ def summary(config: DictConfig) -> str:
         lines.append(f"context         {context}")
     if note := check_weight_transfer(config):
         lines.append(f"note            {note}")
-    if config.algorithm.adv_estimator == "care":
+    if config.algorithm.adv_estimator == ESTIMATOR:
         lines.append(f"care            {CareConfig.of_run(config.algorithm.get('care'))}")
+    elif chosen := chosen_estimator(config):
+        lines.append(f"settings        {chosen.settings}")
     return "\n".join(lines)
 
 

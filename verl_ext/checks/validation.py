@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, NoReturn
 from recipe.care.config import CareConfig
 from recipe.care.errors import CareConfigError
 from recipe.care.method.credit import check_loss_agg_mode
+from recipe.estimators.group import Need
+from recipe.estimators.registry import FILE_KEY, Configured, estimators, find, load
 from verl_ext import hooks
 from verl_ext.checks.rollout import check_lengths, check_load_format
+from verl_ext.step.estimator import register
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -54,33 +57,40 @@ def validate_run(config: DictConfig) -> CareConfig:
     Raises:
         CareConfigError: Something would not work; the text names the key, the value and the remedy.
     """
-    if hooks.FAILURES:
-        causes = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in hooks.FAILURES.items())
-        raise CareConfigError(
-            f"algorithm.adv_estimator=care: the plugin could not adapt verl ({causes}). "
-            "`care doctor` compares versions."
-        )
+    check_hooks()
     care = CareConfig.of_run(config.algorithm.get("care"))
-    _check_trainer(config)
+    check_trainer(config)
     _check_rollout(config)
     _check_objective(config)
     if needs_embeddings(care):
-        _check_embeddings(config, care)
+        check_embeddings(config, f"algorithm.care.selector={care.selector}", _NO_EMBEDDINGS)
     if care.rgr.enable:
         _check_repairs(config, care)
     return care
 
 
-def _refuse(key: str, value: object, remedy: str) -> NoReturn:
-    raise CareConfigError(f"{key}={value!r}: {remedy} (algorithm.adv_estimator=care).")
+def check_hooks(estimator: str = ESTIMATOR) -> None:
+    """Refuse a run whose verl could not be adapted, with the cause."""
+    if hooks.FAILURES:
+        causes = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in hooks.FAILURES.items())
+        raise CareConfigError(
+            f"algorithm.adv_estimator={estimator}: the plugin could not adapt verl ({causes}). "
+            "`care doctor` compares versions."
+        )
 
 
-def _check_trainer(config: DictConfig) -> None:
+def _refuse(key: str, value: object, remedy: str, estimator: str = ESTIMATOR) -> NoReturn:
+    raise CareConfigError(f"{key}={value!r}: {remedy} (algorithm.adv_estimator={estimator}).")
+
+
+def check_trainer(config: DictConfig, estimator: str = ESTIMATOR) -> None:
+    """Refuse another trainer than those the plugin extends."""
     if not config.trainer.use_v1:
-        _refuse("trainer.use_v1", config.trainer.use_v1, "CARE runs in verl's V1 trainer; set it to true")
+        remedy = "it runs in verl's V1 trainer; set it to true"
+        _refuse("trainer.use_v1", config.trainer.use_v1, remedy, estimator)
     mode = config.trainer.v1.trainer_mode
     if mode not in TRAINER_MODES:
-        _refuse("trainer.v1.trainer_mode", mode, f"must be one of {', '.join(TRAINER_MODES)}")
+        _refuse("trainer.v1.trainer_mode", mode, f"must be one of {', '.join(TRAINER_MODES)}", estimator)
 
 
 def _check_rollout(config: DictConfig) -> None:
@@ -107,26 +117,36 @@ def _check_objective(config: DictConfig) -> None:
             "reject whole sequences (seq_...)"
         )
         _refuse("algorithm.rollout_correction.rollout_rs", rejection, remedy)
+    check_reward_kl(config)
+
+
+def check_reward_kl(config: DictConfig, estimator: str = ESTIMATOR) -> None:
+    """Refuse a KL term in the rewards, which verdicts and rewards of the reward function do not have."""
     if config.algorithm.use_kl_in_reward:
-        remedy = "CARE never modifies rewards; set it to false and use actor_rollout_ref.actor.use_kl_loss=true"
-        _refuse("algorithm.use_kl_in_reward", True, remedy)
+        remedy = "rewards are never modified; set it to false and use actor_rollout_ref.actor.use_kl_loss=true"
+        _refuse("algorithm.use_kl_in_reward", True, remedy, estimator)
 
 
-def _check_embeddings(config: DictConfig, care: CareConfig) -> None:
+def check_embeddings(config: DictConfig, reader: str, instead: str, estimator: str = ESTIMATOR) -> None:
+    """Refuse a run that cannot pool hidden states in the log-prob pass.
+
+    Args:
+        config: verl's.
+        reader: What needs them.
+        instead: What to do without them.
+        estimator: Its name.
+    """
     correction = config.algorithm.get("rollout_correction")
     if correction is not None and correction.get("bypass_mode", False):
         remedy = (
-            f"bypass mode skips the log-prob pass that algorithm.care.selector={care.selector} takes its hidden "
-            f"states from; set it to false, or {_NO_EMBEDDINGS}"
+            f"bypass mode skips the log-prob pass that {reader} takes its hidden states from; set it to false, or "
+            f"{instead}"
         )
-        _refuse("algorithm.rollout_correction.bypass_mode", True, remedy)
+        _refuse("algorithm.rollout_correction.bypass_mode", True, remedy, estimator)
     strategy = config.actor_rollout_ref.actor.strategy
     if strategy not in EMBEDDING_STRATEGIES:
-        remedy = (
-            f"this backend does not return the hidden states that algorithm.care.selector={care.selector} needs; "
-            f"use fsdp or fsdp2, or {_NO_EMBEDDINGS}"
-        )
-        _refuse("actor_rollout_ref.actor.strategy", strategy, remedy)
+        remedy = f"this backend does not return the hidden states that {reader} needs; use fsdp or fsdp2, or {instead}"
+        _refuse("actor_rollout_ref.actor.strategy", strategy, remedy, estimator)
 
 
 def _check_repairs(config: DictConfig, care: CareConfig) -> None:
@@ -159,6 +179,43 @@ def _check_repairs(config: DictConfig, care: CareConfig) -> None:
         )
 
 
+def chosen_estimator(config: DictConfig) -> Configured | None:
+    """The estimator beside CARE that a run has chosen, checked and known to verl.
+
+    Args:
+        config: verl's whole configuration.
+
+    Returns:
+        None for ``care`` and for verl's own.
+
+    Raises:
+        CareConfigError: Something would not work; the text names the key, the value and the remedy.
+    """
+    name, file = str(config.algorithm.adv_estimator), config.algorithm.get(FILE_KEY)
+    if file is not None:
+        load(str(file))
+    if name == ESTIMATOR or (file is None and name not in estimators()):
+        return None
+    chosen = find(name).configured(config.algorithm.get(name))
+    # Here, since the file may be one that was loaded just now.
+    from verl.trainer.ppo import core_algos
+
+    register(core_algos, name)
+    check_hooks(name)
+    check_trainer(config, name)
+    check_reward_kl(config, name)
+    check_load_format(config)
+    if Need.EMBEDDINGS in chosen.needs:
+        check_embeddings(config, f"estimator {name}", "declare Need.LEXICAL in place of Need.EMBEDDINGS", name)
+    if Need.REF_LOGP in chosen.needs and not config.actor_rollout_ref.actor.use_kl_loss:
+        remedy = (
+            f"estimator {name} reads the reference's log-probabilities, which verl computes only with a KL loss; set "
+            "it to true, with actor_rollout_ref.actor.kl_loss_coef=0 if the loss is to have no such term"
+        )
+        _refuse("actor_rollout_ref.actor.use_kl_loss", False, remedy, name)
+    return chosen
+
+
 def dynamic_sampling(config: DictConfig) -> DictConfig | None:
     """The settings of verl's dynamic sampling; None where it is off."""
     sampling = config.algorithm.get("filter_groups")
@@ -173,6 +230,8 @@ def install(verl_config: ModuleType) -> None:
     def validate_config(config: DictConfig, use_reference_policy: bool, use_critic: bool) -> None:
         if chooses_care(config):
             validate_run(config)
+        else:
+            chosen_estimator(config)
         original(config=config, use_reference_policy=use_reference_policy, use_critic=use_critic)
 
     verl_config.validate_config = validate_config  # type: ignore[attr-defined]

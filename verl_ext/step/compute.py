@@ -82,7 +82,7 @@ class Step:
     def pool_mask(self) -> torch.Tensor:
         """(B, T) int64 mask of the tokens an embedding averages: the rationale's own, or all where there is none."""
         inner_BT = self.bounds.regions(include_tags=False).think_mask
-        return _or_whole_response(inner_BT, self.rollouts.response_mask).to(torch.int64)
+        return or_whole_response(inner_BT, self.rollouts.response_mask).to(torch.int64)
 
     def rows_read(self, care: CareConfig) -> list[int]:
         """The rows whose log-probabilities and embeddings somebody reads, as the rollouts are before any repair."""
@@ -304,7 +304,7 @@ def finish_step(step: Step, care: CareConfig) -> CareStep:
             config=care,
         )
         metrics |= region_masses(tokens_BT, regions)
-        metrics |= _left_out_metrics(rollouts)
+        metrics |= left_out_metrics(rollouts)
         sampled_B = rollouts.acc if repairs is None else repairs.sampled_acc
         metrics["care/acc_sampled"] = float(sampled_B[rollouts.valid].mean()) if rollouts.valid.any() else 0.0
     timings = {"care/timing_s/regions": step.regions_s} | clock.metrics()
@@ -312,7 +312,8 @@ def finish_step(step: Step, care: CareConfig) -> CareStep:
     return CareStep(tokens_BT, metrics | timings, regions, result, embeddings_BH)
 
 
-def _or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:
+def or_whole_response(mask_BT: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:
+    """``mask_BT``, and in a row without any of it the whole response."""
     has_any_B1 = mask_BT.any(dim=-1, keepdim=True)
     return torch.where(has_any_B1, mask_BT.bool(), response_mask.bool())
 
@@ -321,7 +322,7 @@ def _embeddings(rollouts: Rollouts, regions: Regions, care: CareConfig) -> torch
     if care.measured_by is None:
         return None
     if care.measured_by == "lexical":
-        mask_BT = _or_whole_response(regions.think_mask, rollouts.response_mask)
+        mask_BT = or_whole_response(regions.think_mask, rollouts.response_mask)
         return lexical_embeddings(rollouts.response_ids, mask_BT)
     return rollouts.think_embeddings
 
@@ -337,7 +338,8 @@ def _sequence_logp(rollouts: Rollouts, care: CareConfig) -> torch.Tensor | None:
     return total_B / mask_BT.sum(dim=-1).clamp(min=1)
 
 
-def _left_out_metrics(rollouts: Rollouts) -> dict[str, float]:
+def left_out_metrics(rollouts: Rollouts) -> dict[str, float]:
+    """How many rows took no part, by reason."""
     counts = Counter(reason for reason in rollouts.left_out if reason is not None)
     return {f"care/left_out/{reason.value}": float(counts[reason]) for reason in LeftOut}
 

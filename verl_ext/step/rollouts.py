@@ -204,6 +204,12 @@ def read_log_probs(batch: Batch, rollouts: Rollouts) -> Rollouts:
     return replace(rollouts, old_logp=old_logp_BT, think_embeddings=embeddings_BH)
 
 
+def read_reference(batch: Batch) -> torch.Tensor:
+    """(B, T) log-probabilities that the reference pass has written."""
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["ref_log_prob"])
+    return _padded(data["ref_log_prob"])
+
+
 def _of_the_pass(data: TensorDict) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Log-probabilities (B, T) and embeddings (B, H), where they have been written."""
     old_logp_BT = _padded(data["old_log_probs"]) if "old_log_probs" in data else None

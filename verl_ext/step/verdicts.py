@@ -50,7 +50,7 @@ def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float |
 
     Args:
         reward_extra: verl's ``reward_extra_info`` of the row.
-        positive_threshold: ``algorithm.care.positive_threshold``.
+        positive_threshold: ``algorithm.care.positive_threshold``, or that of another estimator's section.
         reward: The row's reward, which is all that a discriminative reward model returns.
 
     Raises:
@@ -68,7 +68,8 @@ def read_verdict(reward_extra: Mapping[str, object], positive_threshold: float |
         raise CareDataError(
             f"the reward function returned {what} ({dict(reward_extra)}), and "
             'CARE never takes a score for a verdict. Return {"score": ..., "acc": 0 or 1} (recipe.care.reward does), '
-            "or say from which score on an answer is correct: algorithm.care.positive_threshold."
+            "or say from which score on an answer is correct: algorithm.care.positive_threshold, or the same key of "
+            "another estimator."
         )
     return Verdict(float(_number(score) >= positive_threshold), None)
 

@@ -60,6 +60,7 @@ def rows_of(groups: list[list[float | None]], rewards: list[float] | None = None
             "embeddings_BH": np.eye(max(count, 1), dtype=np.float32)[:count],
             "logp_sum_B": np.full(count, np.nan),
             "logp_mean_B": np.full(count, np.nan),
+            "ref_logp_sum_B": np.full(count, np.nan),
             **given,
         }
     )

@@ -158,12 +158,15 @@ def test_what_is_missing_is_named(capsys, tmp_path):
         ([path, "--data-source", "nobody"], "nobody"),
         ([path, "--tokenizer", tmp_path], "--tokenizer "),
         ([path, "--model", tmp_path], "--model "),
+        ([path, "--methods", "grpo,nobody"], "there is no method 'nobody'; known: grpo, dapo"),
+        ([path, "--methods", "grpo,ace", "--set", "ace.alpha"], "--set ace.alpha: write ESTIMATOR.KEY=VALUE"),
+        ([path, "--methods", "grpo", "--set", "ace.alpha=1"], "ace is no estimator among --methods grpo"),
+        ([path, "--methods", "ngrpo", "--set", "ngrpo.virtual_rows=0"], "algorithm.ngrpo.virtual_rows=0: must be"),
+        ([path, "--methods", "noise_forward"], "algorithm.noise_forward.false_negative: must be set"),
+        ([path, "--estimators", tmp_path / "no.py"], "there is no file"),
     ):
         status, _, err, _ = replay(*arguments, capsys=capsys, tmp_path=tmp_path)
         assert status == 2 and said in err.splitlines()[-1], err
-    with pytest.raises(SystemExit):
-        main([str(path), "--methods", "grpo,nobody"])
-    assert "there is no method 'nobody'; known: grpo, dapo" in capsys.readouterr().err
 
 
 def commands() -> list[list[str]]:
@@ -218,12 +221,3 @@ def test_the_page_explains_every_line_of_the_table(workplace, capsys):
     assert len(titles) > 8
     for title in titles:
         assert f"| {title} |" in PAGE.read_text(), title
-
-
-def test_the_pages_own_method_is_an_entry():
-    example = re.search(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S).group(1)
-    from recipe.replay.methods import Method, each_group
-    from tests.unit.replay.dumps import rows_of
-
-    method = eval(example, {"Method": Method, "each_group": each_group})
-    assert method.estimator(rows_of([[1, 0]])).tolist() == [0.5, -0.5]

@@ -10,10 +10,11 @@ from tensordict import TensorDict
 from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
 from recipe.care.errors import CareConfigError, CareDataError
+from recipe.estimators import registry
 from recipe.replay.records import read_record
 from tests.unit.verl_ext.repair.byte_tokenizer import Bytes
 from verl_ext.checks.dry_run import compose
-from verl_ext.step.rollouts import read_rows
+from verl_ext.step.rollouts import read_rows, write_rows
 from verl_ext.trainer import CareTrainerMixin
 
 PROMPT = 3
@@ -257,3 +258,99 @@ def test_a_batch_that_was_reordered_in_between_is_refused(make_trainer, batch, r
 def test_a_bad_setting_stops_the_trainer_before_it_starts():
     with pytest.raises(CareConfigError, match=r"algorithm\.care\.k=0"):
         CareAware(compose([*CARE[:1], "+algorithm.care.k=0"]))
+
+
+MINE = """
+from dataclasses import dataclass
+import numpy as np
+from recipe.estimators import Need, group_estimator
+
+@dataclass(frozen=True)
+class Mine:
+    scale: float = 1.0
+
+@group_estimator("of_the_test", settings=Mine, needs=[{needs}])
+def mine(group, settings):
+    {body}
+"""
+
+
+@pytest.fixture
+def with_file(monkeypatch, tmp_path):
+    """Command-line settings that train with an estimator of one's own."""
+    monkeypatch.setattr(registry, "_ESTIMATORS", dict(registry.estimators()))
+
+    def write(body, needs=""):
+        path = tmp_path / "mine.py"
+        path.write_text(MINE.format(body=body, needs=needs))
+        return ["algorithm.adv_estimator=of_the_test", f"+algorithm.estimator_file={path}"]
+
+    return write
+
+
+def test_an_estimator_of_ones_own_reaches_the_queue(make_trainer, batch, with_file):
+    """2 * (right - 1/3) on every token of a row, and nothing on padding; nothing is pooled."""
+    mine = with_file("return settings.scale * (group.right_G - group.right_G.mean())")
+    trainer = make_trainer(CareAware, *mine, "+algorithm.of_the_test.scale=2")
+    advantages, metrics = run_step(trainer, batch)
+    expected = {"p_0_0": 4 / 3, "p_1_0": -2 / 3, "p_2_0": -2 / 3, "pad0_0_0": 0.0}
+    for key, row in zip(TEXTS, advantages, strict=True):
+        torch.testing.assert_close(row, torch.full((len(TEXTS[key][0]),), expected[key]))
+    assert metrics["estimator/acc"] == pytest.approx(1 / 3) and metrics["care/left_out/padding"] == 1
+    assert trainer.care is None and trainer.actor_rollout_wg.seen_fields == [["response_mask"]]
+
+
+def test_embeddings_are_asked_for_where_they_are_declared(make_trainer, batch, with_file):
+    mine = with_file("return group.distance_GG[0] - 1", "Need.EMBEDDINGS")
+    trainer = make_trainer(CareAware, *mine)
+    after = trainer._compute_old_log_prob(batch, metrics={})
+    assert [request.get("care_think_embeddings") for request in trainer.actor_rollout_wg.requests] == [True]
+    assert "care_think_embeddings" not in after.extra_info
+    masks = [mask.nonzero().flatten().tolist() for mask in read_rows(batch, "care_pool_mask")]
+    assert masks == [[7, 8], [7, 8, 9], [7], [0]]
+    advantages = read_rows(trainer._compute_advantage(after, metrics={}), "advantages")
+    # (1, 0) against itself, against (0, 1), and against (0.9, 0.1), whose cosine is 0.9939.
+    assert [row[0].item() for row in advantages] == pytest.approx([-1, 0, -0.99388, 0], abs=1e-4)
+
+
+def test_the_reference_is_read_where_it_is_declared(make_trainer, batch, with_file):
+    """Old log-probabilities of the stand-in begin at -0.5 - 0.01 * 2, behind three tokens of the prompt."""
+    mine = with_file("return group.logp_G - group.ref_logp_G", "Need.LOGP, Need.REF_LOGP")
+    trainer = make_trainer(CareAware, *mine, "actor_rollout_ref.actor.use_kl_loss=True")
+    trainer._compute_old_log_prob(batch, metrics={})
+    old = read_rows(batch, "old_log_probs")
+    write_rows(batch, batch.keys, [{"ref_log_prob": row - 0.25} for row in old])
+    batch = trainer._compute_advantage(batch, metrics={})
+    advantages = read_rows(batch, "advantages")
+    lengths = [len(text) for text, _ in TEXTS.values()]
+    assert [row[0].item() for row in advantages] == pytest.approx([*(0.25 * one for one in lengths[:3]), 0], rel=1e-4)
+
+
+def test_token_advantages_reach_the_queue_as_they_are(make_trainer, batch, with_file):
+    mine = with_file("return np.where(group.answer_GT, group.right_G[:, None] - 0.5, 0.0)", "Need.REGIONS")
+    advantages, _ = run_step(make_trainer(CareAware, *mine), batch)
+    text = TEXTS["p_0_0"][0]
+    expected = [0.5 * (place >= text.index("<answer>")) for place in range(len(text))]
+    assert advantages[0].tolist() == expected
+
+
+def test_grpo_as_an_estimator_gives_verls_own_numbers(make_trainer, batch, with_file):
+    """Verl's own gives the padding row, a group of one, its reward, which is 0 here."""
+    mine = with_file("from recipe.estimators.baseline import standardized; return standardized(group.reward_G)")
+    ours, _ = run_step(make_trainer(CareAware, *mine), batch)
+    theirs, _ = run_step(make_trainer(Stock, "algorithm.adv_estimator=grpo"), batch)
+    assert any(row.any() for row in theirs)
+    for one, two in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+
+
+def test_the_log_of_an_estimators_step(make_trainer, batch, with_file, tmp_path):
+    mine = with_file("return group.right_G - 0.5")
+    run_step(make_trainer(CareAware, *mine, f"trainer.rollout_data_dir={tmp_path}"), batch)
+    lines = [json.loads(line) for line in (tmp_path / "care" / "7.jsonl").read_text().splitlines()]
+    assert [(line["key"], line["role"], line["advantage"]) for line in lines] == [
+        ("p_0_0", "weighed", 0.5),
+        ("p_1_0", "weighed", -0.5),
+        ("p_2_0", "weighed", -0.5),
+    ]
+    assert [line["think_len"] for line in lines] == [2, 3, 1]

@@ -140,7 +140,7 @@ MICRO = [
 TENSOR_PARALLEL = "actor_rollout_ref.rollout.tensor_model_parallel_size"
 CANNOT_RUN = {
     # verl itself would stop over these in its first step, over the numbers while it starts.
-    "algorithm.adv_estimator=crae": ("algorithm.adv_estimator=crae", "set it to one of care, gae,", "grpo,"),
+    "algorithm.adv_estimator=crae": ("algorithm.adv_estimator=crae", "set it to one of ace, care, gae,", "grpo,"),
     f"{TENSOR_PARALLEL}=3": (f"{TENSOR_PARALLEL}=3", "trainer.n_gpus_per_node=8", "ROLLOUT_TP"),
     f"{TENSOR_PARALLEL}=16": (f"{TENSOR_PARALLEL}=16", "does not divide the 8"),
     f"{TENSOR_PARALLEL}=0": (f"{TENSOR_PARALLEL}=0", "1 or more"),
