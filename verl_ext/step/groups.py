@@ -92,7 +92,7 @@ def finish_groups(
     metrics["estimator/timing_s/regions"] = found - began
     metrics["estimator/timing_s/advantages"] = time.perf_counter() - found
     spread_BT = per_token_BT / length_B[:, None]
-    return FinishedGroups(CareStep(spread_BT, metrics, regions, _result(rollouts, advantages_B)), per_token_BT)
+    return FinishedGroups(CareStep(spread_BT, metrics, regions, _result(rollouts, advantages_B), None), per_token_BT)
 
 
 class _Columns:
