@@ -45,6 +45,7 @@ class Watcher:
         remedy: What to do.
         look: The function.
         needs: A signal without which it stays silent.
+        because_of: Alarms that explain this one: it is not raised while one of them is on.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Watcher:
     remedy: str
     look: Callable[[Window], Finding | None]
     needs: Callable[[Step], object]
+    because_of: tuple[str, ...] = ()
 
 
 def _values(steps: Sequence[Step], signal: Signal) -> list[float]:
@@ -104,18 +106,11 @@ def _groups_all_wrong(window: Window) -> Finding | None:
 
 
 def _groups_no_signal(window: Window) -> Finding | None:
-    """Equal rewards, where neither being all right nor all wrong explains it."""
     steps = window.last(3)
     advantages = [(step.get("critic/advantages/min"), step.get("critic/advantages/max")) for step in steps]
-    if steps and all(low == high == 0 for low, high in advantages) and not _known_cause(window):
+    if steps and all(low == high == 0 for low, high in advantages):
         return Finding(steps[0].number, "every advantage has been 0 for 3 steps")
-    found = _mostly(window, lambda step: step.equal_reward, 0.85, 5, "the groups have one reward for all rollouts")
-    return None if found is None or _known_cause(window) else found
-
-
-def _known_cause(window: Window) -> bool:
-    """Something that says more than that there is no signal."""
-    return any(look(window) for look in (_groups_all_right, _groups_all_wrong, _one_reward))
+    return _mostly(window, lambda step: step.equal_reward, 0.85, 5, "the groups have one reward for all rollouts")
 
 
 def _one_reward(window: Window) -> Finding | None:
@@ -245,10 +240,10 @@ def _gradient_spikes(window: Window) -> Finding | None:
 
 def _policy_broken(window: Window) -> Finding | None:
     values = _values(window.steps, lambda step: step.success)
-    if len(values) < 4:
+    if len(values) < 3:
         return None
-    now = statistics.fmean(values[-2:])
-    best = max(statistics.fmean(values[i : i + 2]) for i in range(len(values) - 3))
+    earlier, now = values[:-2], statistics.fmean(values[-2:])
+    best = max(statistics.fmean(earlier[i : i + 2]) for i in range(max(1, len(earlier) - 1)))
     if best < 0.1 or now > 0.5 * best:
         return None
     step = next(step for step, value in zip(window.steps, values, strict=True) if value <= 0.75 * best)
@@ -299,6 +294,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "a cold start, easier questions, or a larger actor_rollout_ref.rollout.n; look at a few responses first",
         _groups_all_wrong,
         lambda step: step.all_wrong,
+        because_of=("policy_broken", "images_missing", "rollout_apart", "responses_cut_off"),
     ),
     Watcher(
         "groups_no_signal",
@@ -308,6 +304,14 @@ WATCHERS: tuple[Watcher, ...] = (
         "a larger actor_rollout_ref.rollout.n; temperature 1; questions of mixed difficulty",
         _groups_no_signal,
         lambda step: step.first("critic/advantages/max") if step.equal_reward is None else step.equal_reward,
+        because_of=(
+            "groups_all_right",
+            "groups_all_wrong",
+            "one_reward",
+            "policy_broken",
+            "verifier_contradicts",
+            "rollout_apart",
+        ),
     ),
     Watcher(
         "one_reward",
@@ -317,6 +321,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "try the reward function on a few responses (care verify); check its key, data_source and answer tags",
         _one_reward,
         _metric("critic/score/max"),
+        because_of=("policy_broken", "rollout_apart", "verifier_fails"),
     ),
     Watcher(
         "length_inflation",
@@ -326,6 +331,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "anchor=shortest in CARE; a length penalty; see whether the reward or the verifier favours length",
         _length_inflation,
         _length,
+        because_of=("policy_broken",),
     ),
     Watcher(
         "format_learned",
@@ -335,6 +341,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "a lower format_weight; a cold start, so that the form is there before",
         _format_learned,
         _beyond_accuracy,
+        because_of=("policy_broken",),
     ),
     Watcher(
         "verifier_fails",
@@ -371,6 +378,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "another algorithm.care.rgr.template, more rgr.max_tokens, or rgr.enable=false",
         _repairs_fail,
         lambda step: step.repairs,
+        because_of=("policy_broken", "groups_all_wrong"),
     ),
     Watcher(
         "repairs_slow",
@@ -407,6 +415,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "a lower actor_rollout_ref.actor.optim.lr; go back a checkpoint",
         _policy_broken,
         lambda step: step.success,
+        because_of=("rollout_apart",),
     ),
     Watcher(
         "entropy_collapse",
@@ -416,6 +425,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "a higher clip_ratio_high, temperature 1, a lower learning rate",
         _entropy_collapse,
         _metric("actor/entropy"),
+        because_of=("policy_broken",),
     ),
     Watcher(
         "responses_cut_off",
@@ -425,6 +435,7 @@ WATCHERS: tuple[Watcher, ...] = (
         "a larger data.max_response_length, or a prompt that asks for less",
         _cut_off,
         lambda step: step.cut_off,
+        because_of=("policy_broken", "rollout_apart"),
     ),
     Watcher(
         "rationale_uncredited",

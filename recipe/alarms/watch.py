@@ -49,11 +49,15 @@ class Watch:
         """Take the next step; returns the alarms that it raises."""
         self._steps.append(step)
         window = Window(tuple(self._steps))
+        found = {watcher.name: watcher.look(window) for watcher in self._watchers}
+        seen = {name for name, finding in found.items() if finding is not None} | set(self._last_seen)
         raised = []
         for watcher in self._watchers:
-            finding = watcher.look(window)
+            finding = found[watcher.name]
             if finding is not None:
                 if watcher.name not in self._last_seen:
+                    if seen.intersection(watcher.because_of):
+                        continue
                     raised.append(
                         Alarm(watcher.name, finding.since, step.number, watcher.means, finding.seen, watcher.remedy)
                     )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every watcher fires on its sign, within fifteen steps and alone, and not on the healthy neighbour of it."""
 
+import graphlib
 import math
 import time
 
@@ -92,6 +93,30 @@ def test_fires_on_its_sign_alone_and_once(name):
 @pytest.mark.parametrize("name", HEALTHY)
 def test_is_quiet(name):
     assert alarms(HEALTHY[name]()) == []
+
+
+def test_a_broken_policy_explains_what_comes_of_it():
+    """As a learning rate of 0.01 does it in the demo: from the second step on nothing is right, and all too long."""
+    changes = {
+        "care/acc_sampled": 0.0,
+        "critic/score/mean": 0.0,
+        "critic/score/max": 0.0,
+        "critic/advantages/min": 0.0,
+        "critic/advantages/max": 0.0,
+        "care/groups_all_wrong": 1.0,
+        "care/groups_equal_reward": 1.0,
+        "response_length/mean": 900.0,
+        "response_length/max": 1000.0,
+        "response_length/clip_ratio": 0.8,
+    }
+    (alarm,) = alarms(run(changes, from_step=2))
+    assert (alarm.name, alarm.since, alarm.raised) == ("policy_broken", 2, 3)
+
+
+def test_explanations_name_watchers_and_run_in_no_circle():
+    graph = {watcher.name: watcher.because_of for watcher in WATCHERS}
+    assert {name for causes in graph.values() for name in causes} <= set(NAMES)
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(WATCHERS)
 
 
 def test_stock_runs_are_judged_by_their_groups():

@@ -42,6 +42,22 @@ def test_the_metric_is_on_while_the_episode_lasts():
     assert values == [0, 1, 1, 1, 1, 1, 1, 0, 0, 0]
 
 
+def test_what_another_explains_is_told_when_that_is_over():
+    def look(name):
+        return lambda window: Finding(1, name) if window.steps[-1].get(name) else None
+
+    def watcher(name, because_of=()):
+        return Watcher(name, "", "", "", "", look(name), lambda step: 1.0, because_of)
+
+    watch = Watch([watcher("effect", ("cause",)), watcher("cause")])
+    raised = []
+    for number in range(1, 12):
+        metrics = {"effect": 1.0, "cause": float(number < 3)}
+        raised += [(alarm.raised, alarm.name) for alarm in watch.add(Step(number, metrics))]
+    # The cause was last seen in step 2, and its episode ends with CALM steps without it.
+    assert raised == [(1, "cause"), (2 + CALM + 1, "effect")]
+
+
 def test_what_is_said():
     watch = _watch()
     (alarm,) = watch.add(Step(4, {"bad": 1.0}))
