@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from recipe.care.config import CareConfig
 from verl_ext.checks.reward_sources import check_data_sources
-from verl_ext.checks.validation import chooses_care, needs_embeddings, validate_run
+from verl_ext.checks.validation import chooses_care, needs_embeddings, validate_alarms, validate_run
 from verl_ext.engine.engine import POOL_MASK, REQUEST
 from verl_ext.repair.replace import (
     RowLogProbs,
@@ -23,6 +23,7 @@ from verl_ext.repair.replace import (
     install_manager,
     refresh_log_probs,
 )
+from verl_ext.step.alarms import RunAlarms
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.log import write_group_log
@@ -33,6 +34,7 @@ from verl_ext.step.skip import ROWS_UNREAD, log_probs_of, skips_dead_rows, skips
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from transformers import PreTrainedTokenizerBase
+    from verl.experimental.agent_loop import AgentLoopManager
     from verl.single_controller.ray import RayWorkerGroup
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
@@ -43,12 +45,15 @@ class CareTrainerMixin:
     config: DictConfig
     tokenizer: PreTrainedTokenizerBase
     global_steps: int
+    total_training_steps: int
     actor_rollout_wg: RayWorkerGroup
     care: CareConfig | None
     train_dataset: RLHFDataset
     val_dataset: RLHFDataset
     _step: Step | None
     """From the log-prob pass to the advantages."""
+    _alarms: RunAlarms | None
+    """What watches the run, whatever the estimator."""
     _skips_dead_rows: bool
     _skips_unread_rows: bool
 
@@ -57,6 +62,8 @@ class CareTrainerMixin:
         self._skips_dead_rows = skips_dead_rows(config, self.care)
         self._skips_unread_rows = self.care is not None and skips_unread_rows(config, self.care)
         self._step = None
+        alarms = validate_alarms(config)
+        self._alarms = RunAlarms(alarms, config.data.max_response_length) if alarms.enable else None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
@@ -132,6 +139,22 @@ class CareTrainerMixin:
             update_live_rows(batch, self.config, self.actor_rollout_wg, lambda part: update(part, metrics=metrics))
         )
         return batch
+
+    def _compute_metrics(
+        self, batch: Batch, metrics: dict[str, float], timing_raw: dict[str, float], global_steps: int, epoch: int
+    ) -> None:
+        super()._compute_metrics(batch, metrics, timing_raw, global_steps=global_steps, epoch=epoch)  # type: ignore[misc]
+        if self._alarms is not None and self._alarms.look(batch, metrics, global_steps, self.tokenizer):
+            # verl's own last step validates and saves; there is no other way out of its loop.
+            self.total_training_steps = min(self.total_training_steps, global_steps + 1)
+
+    def fit(self, agent_loop_manager: AgentLoopManager) -> None:
+        """Train, and say at the end which alarms there were, however it ends."""
+        try:
+            super().fit(agent_loop_manager)  # type: ignore[misc]
+        finally:
+            if self._alarms is not None:
+                self._alarms.summarise()
 
 
 def install(v1: ModuleType) -> None:

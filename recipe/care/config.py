@@ -14,7 +14,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -158,6 +158,25 @@ class RgrConfig:
 
 
 @dataclass(frozen=True)
+class AlarmsConfig:
+    """Whether a run watches itself. In force whatever the estimator is."""
+
+    enable: bool = True
+    """Look at every step, and say in the log, as metrics and at the end of the run what goes wrong."""
+    stop: tuple[str, ...] = ()
+    """Alarms (docs/alarms.md) that end the run: it makes one more step, its last, with checkpoint and validation."""
+
+    @classmethod
+    def of_run(cls, node: Mapping[str, object] | None) -> AlarmsConfig:
+        """Those of a run of any estimator, which may have nothing else under ``algorithm.care``.
+
+        Args:
+            node: ``algorithm.care``, or None.
+        """
+        return _from_mapping(cls, (node or {}).get("alarms") or {}, "alarms.")
+
+
+@dataclass(frozen=True)
 class CareConfig:
     """Everything CARE lets a user set. See ``docs/paper_map.md`` for the equation behind each field."""
 
@@ -191,6 +210,8 @@ class CareConfig:
     """Answer tokens against rationale tokens."""
     rgr: RgrConfig = field(default_factory=RgrConfig)
     """Reflection-Guided Resampling."""
+    alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
+    """What watches the run."""
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -281,6 +302,11 @@ def _coerce(value: object, hint: object, key: str) -> object:
     """Check ``value`` against a field's annotation; an int is welcome where a float is asked for, nothing else is."""
     if dataclasses.is_dataclass(hint):
         return _from_mapping(typing.cast(type, hint), {} if value is None else value, f"{key}.")
+    if hint == tuple[str, ...]:
+        # OmegaConf's lists are no lists.
+        if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, str) for one in value):
+            return tuple(value)
+        _fail(key, value, "must be a list of names, as in [a,b].")
     allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for kind in allowed:
         if kind is float and isinstance(value, int | float) and not isinstance(value, bool):

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from recipe.care.config import CareConfig
 from recipe.care.repair.choose import Representatives, rgr_metrics
 from recipe.cli import COMMANDS
+from verl_ext.step.alarms import ALARM_METRICS
 from verl_ext.step.compute import compute_step
 from verl_ext.step.rollouts import Rollouts
 from verl_ext.step.skip import SKIP_METRICS
@@ -51,7 +52,7 @@ def settings(config, prefix="algorithm.care.") -> Iterator[tuple[str, object]]:
 
 def test_configuration_page_lists_every_key_with_its_default():
     table = re.findall(r"^\| `(algorithm\.care\.[\w.]+)` \| [^|]+ \| `([^`]+)` \|", _page("configuration.md"), re.M)
-    as_yaml = {None: "null", True: "true", False: "false"}
+    as_yaml = {None: "null", True: "true", False: "false", (): "[]"}
     expected = [(key, str(as_yaml.get(value, value))) for key, value in settings(CareConfig())]
     assert sorted(table) == sorted(expected)
 
@@ -61,7 +62,7 @@ def test_metrics_page_lists_what_a_step_emits():
     assert len(table) == len(set(table))
     emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
     emitted |= rgr_metrics([None], Representatives([], 0, 0, 0), 0, 0.0, 0.0).keys()
-    assert set(table) == emitted | set(SKIP_METRICS)
+    assert set(table) == emitted | set(SKIP_METRICS) | set(ALARM_METRICS)
 
 
 class _Tokenizer:
