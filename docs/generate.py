@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from data_prep.file.report import DROPS, LISTED, REPAIRS
+from recipe.alarms.table import WATCHERS
 from recipe.care import config as care_config
 from recipe.care.config import ROOT, CareConfig
 from recipe.care.method.metrics import METRICS, REGION_METRICS
@@ -26,6 +27,7 @@ from recipe.care.presets import PRESETS, flat
 from recipe.care.repair.choose import RGR_METRICS
 from verl_ext.checks.memory_estimate import Settings
 from verl_ext.checks.memory_estimate import table as memory_table
+from verl_ext.step.alarms import ALARM_METRICS
 from verl_ext.step.compute import STEP_METRICS
 from verl_ext.step.groups import ESTIMATOR_METRICS
 from verl_ext.step.records import RECORD_METRICS
@@ -57,6 +59,8 @@ WHEN: dict[str, str] = {
     "regions.rationale_share": "For short rationales. At 300 tokens the paper's `gamma_pos` comes to 0.1 to 0.3.",
     "regions.blame": "A run has `response` by its preset; `answer` decays within some sixty steps in our runs.",
     "regions.include_tags": "False if a template or a constraint writes the tags, so that there is nothing to learn.",
+    "alarms.enable": "False to spare the milliseconds, or if another tool watches.",
+    "alarms.stop": "In runs that nobody looks at; `[policy_broken,rollout_apart]` were never wrong in ours.",
     "rgr.enable": "False for CARE without repairs.",
     "rgr.groups": "`failed` or `all` where many groups have no correct rollout and repairs pass (not in the paper).",
     "rgr.target": "`continue` for a strictly on-policy row.",
@@ -90,7 +94,7 @@ def _settings(section: str) -> str:
         if dataclasses.is_dataclass(hints[field.name]):
             continue
         name = f"{section}.{field.name}".lstrip(".")
-        kind = str(field.type).replace("|", "or").replace("None", "null")
+        kind = str(field.type).replace("|", "or").replace("None", "null").replace("tuple[str, ...]", "list of names")
         rows.append(f"| `{ROOT}.{name}` | {kind} | `{_yaml(field.default)}` | {notes[field.name]} | {WHEN[name]} |")
     return "\n".join(rows)
 
@@ -99,6 +103,8 @@ def _yaml(value: object) -> str:
     """A default as Hydra takes it."""
     if value is None:
         return "null"
+    if isinstance(value, tuple):
+        return f"[{','.join(value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -130,6 +136,13 @@ def _glossary(metrics: Mapping[str, str]) -> str:
     return "\n".join(rows)
 
 
+def _alarms() -> str:
+    rows = ["| alarm | means | fires at | why there | what to do |", "|---|---|---|---|---|"]
+    for one in WATCHERS:
+        rows.append(f"| `{one.name}` | {one.means} | {one.threshold} | {one.why} | {one.remedy} |")
+    return "\n".join(rows)
+
+
 def _reasons(reasons: Mapping[str, str]) -> str:
     rows = ["| reason | meaning |", "|---|---|"]
     rows += ["| `{}` | {} |".format(name, _TAG.sub(r"`\1`", note)) for name, note in reasons.items()]
@@ -143,6 +156,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "regions": lambda: _settings("regions"),
     "rgr": lambda: _settings("rgr"),
     "records": lambda: _settings("records"),
+    "alarm_settings": lambda: _settings("alarms"),
+    "alarms": _alarms,
+    "alarm_metrics": lambda: _glossary(ALARM_METRICS),
     "report": lambda: _glossary(METRICS),
     "rgr_metrics": lambda: _glossary(RGR_METRICS),
     "region_metrics": lambda: _glossary(REGION_METRICS),

@@ -46,6 +46,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("verify", "recipe.care.reward", "score a file of predictions, and say which rule decided"),
     ),
     "Look at a run": (
+        Command("watch", "recipe.alarms", "does a run go wrong, and what to do; live or afterwards"),
         Command("replay", "recipe.replay", "what each method would do with the rollouts of a run, from its dump"),
         Command("report", "recipe.report", "a page about a run or two: curves, failure signs, groups with images"),
     ),

@@ -15,7 +15,13 @@ from recipe.care.config import CareConfig
 from recipe.estimators.group import Need
 from recipe.estimators.registry import Configured
 from verl_ext.checks.reward_sources import check_data_sources
-from verl_ext.checks.validation import chooses_care, chosen_estimator, needs_embeddings, validate_run
+from verl_ext.checks.validation import (
+    chooses_care,
+    chosen_estimator,
+    needs_embeddings,
+    validate_alarms,
+    validate_run,
+)
 from verl_ext.engine.engine import POOL_MASK, REQUEST
 from verl_ext.repair.replace import (
     RowLogProbs,
@@ -24,6 +30,7 @@ from verl_ext.repair.replace import (
     install_manager,
     refresh_log_probs,
 )
+from verl_ext.step.alarms import RunAlarms
 from verl_ext.step.compute import Step, finish_step
 from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.groups import finish_groups, pool_mask
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
     import torch
     from omegaconf import DictConfig
     from transformers import PreTrainedTokenizerBase, ProcessorMixin
+    from verl.experimental.agent_loop import AgentLoopManager
     from verl.single_controller.ray import RayWorkerGroup
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
@@ -53,6 +61,7 @@ class CareTrainerMixin:
     config: DictConfig
     tokenizer: PreTrainedTokenizerBase
     global_steps: int
+    total_training_steps: int
     actor_rollout_wg: RayWorkerGroup
     care: CareConfig | None
     estimator: Configured | None
@@ -65,6 +74,8 @@ class CareTrainerMixin:
     """From the log-prob pass to the advantages."""
     _read: PassPlan | None
     """The rows that the log-prob pass looked at, if it left any out."""
+    _alarms: RunAlarms | None
+    """What watches the run, whatever the estimator."""
     _skips_dead_rows: bool
     _skips_unread_rows: bool
 
@@ -75,17 +86,11 @@ class CareTrainerMixin:
         self._skips_unread_rows = skips_unread_rows(config, self.care)
         self._recorder = Recorder.of_run(config)
         self._step, self._read = None, None
+        alarms = validate_alarms(config)
+        self._alarms = RunAlarms(alarms, config.data.max_response_length) if alarms.enable else None
         if self.care is not None and self.care.rgr.enable:
             install_manager(config)
         super().__init__(config)  # type: ignore[call-arg]
-
-    def fit(self, *args: object, **kwargs: object) -> None:
-        """Train; the last records are written before it ends."""
-        try:
-            super().fit(*args, **kwargs)  # type: ignore[misc]
-        finally:
-            if self._recorder is not None:
-                self._recorder.close()
 
     def _init_dataloader(self) -> None:
         super()._init_dataloader()  # type: ignore[misc]
@@ -195,6 +200,24 @@ class CareTrainerMixin:
             update_live_rows(batch, self.config, self.actor_rollout_wg, lambda part: update(part, metrics=metrics))
         )
         return batch
+
+    def _compute_metrics(
+        self, batch: Batch, metrics: dict[str, float], timing_raw: dict[str, float], global_steps: int, epoch: int
+    ) -> None:
+        super()._compute_metrics(batch, metrics, timing_raw, global_steps=global_steps, epoch=epoch)  # type: ignore[misc]
+        if self._alarms is not None and self._alarms.look(batch, metrics, global_steps, self.tokenizer):
+            # verl's own last step validates and saves; there is no other way out of its loop.
+            self.total_training_steps = min(self.total_training_steps, global_steps + 1)
+
+    def fit(self, agent_loop_manager: AgentLoopManager) -> None:
+        """Train, and say at the end which alarms there were, however it ends."""
+        try:
+            super().fit(agent_loop_manager)  # type: ignore[misc]
+        finally:
+            if self._recorder is not None:
+                self._recorder.close()  # the last records are written
+            if self._alarms is not None:
+                self._alarms.summarise()
 
 
 def install(v1: ModuleType) -> None:

@@ -174,6 +174,25 @@ class RecordsConfig:
 
 
 @dataclass(frozen=True)
+class AlarmsConfig:
+    """Whether a run watches itself. In force whatever the estimator is."""
+
+    enable: bool = True
+    """Look at every step, and say in the log, as metrics and at the end of the run what goes wrong."""
+    stop: tuple[str, ...] = ()
+    """Alarms (docs/alarms.md) that end the run: it makes one more step, its last, with checkpoint and validation."""
+
+    @classmethod
+    def of_run(cls, node: Mapping[str, object] | None) -> AlarmsConfig:
+        """Those of a run of any estimator, which may have nothing else under ``algorithm.care``.
+
+        Args:
+            node: ``algorithm.care``, or None.
+        """
+        return build(cls, (node or {}).get("alarms") or {}, ROOT, prefix="alarms.")
+
+
+@dataclass(frozen=True)
 class CareConfig:
     """Everything CARE lets a user set. See ``docs/paper_map.md`` for the equation behind each field."""
 
@@ -212,6 +231,8 @@ class CareConfig:
     """Reflection-Guided Resampling."""
     records: RecordsConfig = field(default_factory=RecordsConfig)
     """What is written of the rollouts."""
+    alarms: AlarmsConfig = field(default_factory=AlarmsConfig)
+    """What watches the run."""
 
     def __post_init__(self) -> None:
         if self.k < 1:

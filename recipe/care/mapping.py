@@ -58,6 +58,11 @@ def _coerce(value: object, hint: object, root: str, key: str) -> object:
     """Check ``value`` against a field's annotation; an int is welcome where a float is asked for, nothing else is."""
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), {} if value is None else value, root, prefix=f"{key}.")
+    if hint == tuple[str, ...]:
+        # OmegaConf's lists are no lists.
+        if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(one, str) for one in value):
+            return tuple(value)
+        fail(root, key, value, "must be a list of names, as in [a,b].")
     allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for kind in allowed:
         if kind is float and isinstance(value, int | float) and not isinstance(value, bool):

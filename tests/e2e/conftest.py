@@ -23,6 +23,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from recipe.alarms.table import NAMES
 from recipe.replay.records import RolloutRecord, read_record
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,8 @@ LONGEST_FIRST = (
 RUN_TIMEOUT_S = 900
 REFERENCE_STEPS = 10
 QUIET = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=-1")
+ALARMS_ONLY = {"care/timing_s/alarms", *(f"care/alarm/{name}" for name in NAMES)}
+"""What a run of another estimator logs of ours."""
 REPAIRS = "+algorithm.care.rgr.fill_to=null"
 """A repair in every mixed group, easy ones too: enough of them for tests to look at."""
 KEEPS_EVERYTHING = ("trainer.val_before_train=False", "trainer.test_freq=-1", "trainer.save_freq=1")

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from recipe.care.config import CareConfig
 from recipe.care.repair.choose import Representatives, rgr_metrics
 from recipe.cli import COMMANDS
+from verl_ext.step.alarms import ALARM_METRICS
 from verl_ext.step.compute import compute_step
 from verl_ext.step.records import RECORD_METRICS
 from verl_ext.step.rollouts import Rollouts
@@ -63,7 +64,7 @@ def test_metrics_page_lists_what_a_step_emits():
     assert len(table) == len(set(table))
     emitted = {re.sub(r"^care/k_prime/\d+$", "care/k_prime/<n>", name) for name in _step_metrics()}
     emitted |= rgr_metrics([None], Representatives([], 0, 0, 0), 0, 0.0, 0.0).keys()
-    assert set(table) == emitted | set(SKIP_METRICS) | set(RECORD_METRICS)
+    assert set(table) == emitted | set(SKIP_METRICS) | set(RECORD_METRICS) | set(ALARM_METRICS)
 
 
 class _Tokenizer:

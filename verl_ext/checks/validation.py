@@ -9,7 +9,8 @@ import logging
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
-from recipe.care.config import CareConfig
+from recipe.alarms.table import NAMES
+from recipe.care.config import AlarmsConfig, CareConfig
 from recipe.care.errors import CareConfigError
 from recipe.care.method.credit import check_loss_agg_mode
 from recipe.estimators.group import Need
@@ -77,6 +78,27 @@ def check_hooks(estimator: str = ESTIMATOR) -> None:
             f"algorithm.adv_estimator={estimator}: the plugin could not adapt verl ({causes}). "
             "`care doctor` compares versions."
         )
+
+
+def validate_alarms(config: DictConfig) -> AlarmsConfig:
+    """Check ``algorithm.care.alarms``, which a run of any estimator may set.
+
+    Raises:
+        CareConfigError: It names an alarm that does not exist, or would end the run without a checkpoint.
+    """
+    alarms = AlarmsConfig.of_run(config.algorithm.get("care"))
+    key = "algorithm.care.alarms.stop"
+    if unknown := [name for name in alarms.stop if name not in NAMES]:
+        raise CareConfigError(
+            f"{key}={list(alarms.stop)}: there is no alarm {unknown[0]!r}. Known: {', '.join(NAMES)}."
+        )
+    if alarms.stop and not alarms.enable:
+        raise CareConfigError(f"{key}={list(alarms.stop)}: needs algorithm.care.alarms.enable=true.")
+    if alarms.stop and config.trainer.save_freq <= 0:
+        raise CareConfigError(
+            f"{key}={list(alarms.stop)}: would end the run without a checkpoint; set trainer.save_freq above 0."
+        )
+    return alarms
 
 
 def _refuse(key: str, value: object, remedy: str, estimator: str = ESTIMATOR) -> NoReturn:
@@ -228,6 +250,7 @@ def install(verl_config: ModuleType) -> None:
 
     @functools.wraps(original)
     def validate_config(config: DictConfig, use_reference_policy: bool, use_critic: bool) -> None:
+        validate_alarms(config)
         if chooses_care(config):
             validate_run(config)
         else:

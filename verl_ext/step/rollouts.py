@@ -210,6 +210,44 @@ def read_reference(batch: Batch) -> torch.Tensor:
     return _padded(data["ref_log_prob"])
 
 
+@dataclass(frozen=True)
+class ScoredRow:
+    """What the reward function made of one row.
+
+    Attributes:
+        key: TransferQueue key.
+        group: Prompt of the row.
+        reward: Its score.
+        extras: What the reward function returned besides.
+    """
+
+    key: str
+    group: str
+    reward: float
+    extras: Mapping[str, object]
+
+
+def read_scored_rows(batch: Batch) -> list[ScoredRow]:
+    """The rows of a step with their rewards, whatever the estimator; without padding and earlier outputs."""
+    fields = ["rm_scores", "extra_fields", *COLOCATED_EXTRAS]
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+    rewards = _padded(data["rm_scores"]).sum(dim=-1).tolist()
+    extras = _reward_extras(data)
+    prompts, session_row_B = _sessions(batch.keys)
+    last = session_row_B.tolist()
+    return [
+        ScoredRow(key, prompts[row], rewards[row], extras[row])
+        for row, key in enumerate(batch.keys)
+        if last[row] == row and not batch.tags[row].get("is_padding", False)
+    ]
+
+
+def read_prompt_ids(batch: Batch, keys: Sequence[str]) -> list[torch.Tensor]:
+    """The prompts of some rows as tokens."""
+    data = tq.kv_batch_get(keys=list(keys), partition_id=batch.partition_id, select_fields=["prompts"])
+    return list(data["prompts"].unbind())
+
+
 def _of_the_pass(data: TensorDict) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Log-probabilities (B, T) and embeddings (B, H), where they have been written."""
     old_logp_BT = _padded(data["old_log_probs"]) if "old_log_probs" in data else None

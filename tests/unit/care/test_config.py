@@ -46,9 +46,12 @@ REFUSED = {
     "rgr.temperature=-1": "algorithm.care.rgr.temperature=-1.0: must be a number between 0 and 2.",
     "rgr.temperature=.nan": "algorithm.care.rgr.temperature=nan: must be a number between 0 and 2.",
     "rgr.top_p=0": "algorithm.care.rgr.top_p=0.0: must be above 0 and at most 1, or null for the rollout's.",
-    "nonsense=1": "positive_threshold, skip_dead_rows, kl_taught_rows_only, rescue, regions, rgr, records, preset.",
+    "nonsense=1": "skip_dead_rows, kl_taught_rows_only, rescue, regions, rgr, records, alarms, preset.",
     "rgr.enabel=true": "there is no such setting. Did you mean algorithm.care.rgr.enable?",
     "rgr=3": "algorithm.care.rgr=3: must be a mapping of settings, or left out.",
+    "alarms.stop=policy_broken": "algorithm.care.alarms.stop='policy_broken': must be a list of names, as in [a,b].",
+    "alarms.stop=[1]": "algorithm.care.alarms.stop=[1]: must be a list of names",
+    "alarms.enable=1": "algorithm.care.alarms.enable=1: must be of type bool, not int.",
     "presets=best": "algorithm.care.presets='best': there is no such setting.",
     "preset=bets": "algorithm.care.preset='bets': must be one of steady, paper, best. Did you mean 'best'?",
 }
