@@ -27,8 +27,6 @@ from pathlib import Path
 
 import psutil
 
-from recipe.report.command import write_report
-from recipe.report.folder import find_run
 from recipe.tiny.cpu_seconds import Sample
 from recipe.tiny.metrics import Step, metrics_files, read_attempts
 from recipe.tiny.overrides import hydra_value
@@ -178,6 +176,10 @@ def _page(run_dir: Path) -> str | None:
         None where the run has recorded no rollouts.
     """
     try:
+        # Not before the end: they load torch, and this process stays in memory while a run trains.
+        from recipe.report.command import write_report
+        from recipe.report.folder import find_run
+
         if find_run(run_dir).rollouts is None:
             return None
         return write_report([run_dir], run_dir / "report.html")

@@ -106,7 +106,8 @@ def test_methods_are_valid_and_differ_where_they_should(script, resolve):
     configs = {method: resolve(script, method)[1] for method in METHODS}
     grpo = configs["grpo"]
     assert GRPO_SETTINGS.items() <= grpo.items()
-    assert not any(key.startswith("algorithm.care") for key in grpo)
+    # Its rollouts are recorded, too; that is all of CARE in it.
+    assert [key for key in grpo if key.startswith("algorithm.care")] == ["algorithm.care.records.folder"]
     for method, changes in CHANGES.items():
         found = _differences(grpo, configs[method])
         care = {key: found.pop(key) for key in list(found) if key.startswith("algorithm.care.")}
@@ -118,7 +119,7 @@ def test_methods_are_valid_and_differ_where_they_should(script, resolve):
 @pytest.mark.parametrize("script", GPU_SCRIPTS)
 def test_care_has_what_a_run_has_by_default(script, resolve):
     config, _ = resolve(script)
-    assert "care" not in config.algorithm
+    assert config.algorithm.care == {"records": {"folder": "runs/run/records"}}
     # Repairs are sampled as the rollouts are.
     assert (CareConfig.of_run(None).rgr.temperature, CareConfig.of_run(None).rgr.top_p) == (None, None)
     shown = summary(config)
