@@ -33,12 +33,14 @@ def any_group(draw, most=6) -> RolloutGroup:
 
     right = numbers(0, 1)
     rationale, answer = numbers(0, 4), numbers(1, 3)
-    # One value a row and all different: where two rows tie, CARE takes the earlier.
-    logp = [-(1.5 + 0.25 * one) for one in draw(st.permutations(range(size)))]
+    tokens = [one + two + 1 for one, two in zip(rationale, answer, strict=True)]
+    # Where two rows tie, CARE takes the earlier: neither means nor sums over whole tokens of roots of primes are equal.
+    means = draw(st.permutations([prime**0.5 / 4 for prime in (2, 3, 5, 7, 11, 13)[:size]]))
+    logp = [-mean * count for mean, count in zip(means, tokens, strict=True)]
     return RolloutGroup.of(
         right,
         reward=[one + 0.1 * shaped for one, shaped in zip(right, numbers(0, 1), strict=True)],
-        tokens=[one + two + 1 for one, two in zip(rationale, answer, strict=True)],
+        tokens=tokens,
         logp=logp,
         ref_logp=[-one / 4 for one in numbers(1, 60)],
         embeddings=np.eye(size)[draw(st.permutations(range(size)))] + [[0.1 * one] for one in logp],
