@@ -217,14 +217,14 @@ def test_trainer_methods_we_extend():
     from verl.trainer.ppo.v1.trainer_base import PPOTrainer
 
     called = _super_calls("verl_ext/trainer.py", "CareTrainerMixin")
-    extended = ["_compute_advantage", "_compute_metrics", "_compute_old_log_prob", "_init_dataloader", "_update_actor"]
-    assert called == [*extended, "fit"]
+    passes = ["_compute_advantage", "_compute_metrics", "_compute_old_log_prob", "_compute_ref_log_prob"]
+    assert called == [*passes, "_init_dataloader", "_update_actor", "fit"]
     assert _parameters(PPOTrainer._init_dataloader) == ["self"]
     for trainer in (PPOTrainer, *v1.trainer_base.TRAINER_REGISTRY.values()):
         measured = ["self", "batch", "metrics", "timing_raw", "global_steps", "epoch"]
         assert _parameters(trainer._compute_metrics) == measured
         assert _parameters(trainer.fit) == ["self", "agent_loop_manager"]
-    for name in ("_compute_advantage", "_compute_old_log_prob", "_update_actor"):
+    for name in ("_compute_advantage", "_compute_old_log_prob", "_compute_ref_log_prob", "_update_actor"):
         for trainer in (PPOTrainer, *v1.trainer_base.TRAINER_REGISTRY.values()):
             assert _parameters(getattr(trainer, name)) == ["self", "batch", "metrics"]
     assert _parameters(PPOTrainer.__init__) == ["self", "config"]

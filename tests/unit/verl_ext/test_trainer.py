@@ -344,13 +344,15 @@ def test_grpo_as_an_estimator_gives_verls_own_numbers(make_trainer, batch, with_
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
 
 
-def test_the_log_of_an_estimators_step(make_trainer, batch, with_file, tmp_path):
+def test_a_step_of_ones_own_estimator_is_recorded(make_trainer, batch, with_file, tmp_path):
     mine = with_file("return group.right_G - 0.5")
-    run_step(make_trainer(CareAware, *mine, f"trainer.rollout_data_dir={tmp_path}"), batch)
-    lines = [json.loads(line) for line in (tmp_path / "care" / "7.jsonl").read_text().splitlines()]
-    assert [(line["key"], line["role"], line["advantage"]) for line in lines] == [
-        ("p_0_0", "weighed", 0.5),
-        ("p_1_0", "weighed", -0.5),
-        ("p_2_0", "weighed", -0.5),
+    trainer = make_trainer(CareAware, *mine, f"+algorithm.care.records.folder={tmp_path / 'records'}")
+    run_step(trainer, batch)
+    trainer._recorder.close()
+    lines = (tmp_path / "records" / "7.jsonl").read_text().splitlines()
+    records = [read_record(json.loads(line)) for line in lines]
+    assert [(one.uid, one.advantage) for one in records] == [
+        ("p_0_0", pytest.approx(0.5)),
+        ("p_1_0", pytest.approx(-0.5)),
+        ("p_2_0", pytest.approx(-0.5)),
     ]
-    assert [line["think_len"] for line in lines] == [2, 3, 1]
