@@ -27,21 +27,28 @@ def again(run_demo, reference, cached_rollouts, tmp_path_factory):
     return run
 
 
-def assert_same_update(step: dict[str, float], other: dict[str, float]) -> None:
+@pytest.fixture(scope="module")
+def whole(again):
+    """With every row in every pass."""
+    return again("whole", "+algorithm.care.skip_dead_rows=False")
+
+
+def assert_same_update(step: dict[str, float], other: dict[str, float], rel: float) -> None:
     for name in ("critic/score/mean", "care/failure_mass", "actor/grad_norm"):
-        assert step[name] == pytest.approx(other[name], rel=1e-4), name
+        assert step[name] == pytest.approx(other[name], rel=rel), name
 
 
-def test_rows_left_out_do_not_change_the_update(again, reference):
-    left_out, whole = reference.steps()[1], again("whole", "+algorithm.care.skip_dead_rows=False")
+def test_rows_left_out_do_not_change_the_update(whole, reference):
+    left_out = reference.steps()[1]
     assert left_out[UPDATE] > 0.2 and left_out[LOG_PROBS] > 0.1
     assert UPDATE not in whole and LOG_PROBS not in whole
-    assert_same_update(left_out, whole)
+    # A replay has the rows in another order, which alone moves the norm by 1e-4.
+    assert_same_update(left_out, whole, rel=1e-3)
 
 
-def test_a_kl_of_taught_rows_alone_is_asked_of_them_alone(again, reference):
+def test_a_kl_of_taught_rows_alone_is_asked_of_them_alone(again, whole, reference):
     step = again("kl", *KL)
     assert step[UPDATE] == reference.steps()[1][UPDATE] and step[LOG_PROBS] == reference.steps()[1][LOG_PROBS]
-    # Policy and reference are still one and the same, and the KL has no gradient there.
+    # Policy and reference are still one and the same, and the KL has no gradient there: both are replays, in one order.
     assert abs(step["actor/kl_loss"]) < 1e-6
-    assert_same_update(step, reference.steps()[1])
+    assert_same_update(step, whole, rel=1e-5)
