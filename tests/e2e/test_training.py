@@ -107,7 +107,9 @@ def test_records_hold_repairs_with_what_was_repaired(reference):
     assert len(used) == sum(data["care/rgr/replaced"] for data in reference.steps().values() if "care/acc" in data)
     for one in used:
         assert (one.repair.text, one.repair.acc, one.repair.rule) == (one.output, one.acc, one.rule)
-        assert one.repair.failed != one.output and one.repair.failed_score < 0.5 and one.repair.cue.startswith("Wait")
+        assert one.repair.failed_score < 0.5 and one.repair.cue.startswith("Wait")
+        # One that fails may have written the same again.
+        assert one.repair.failed != one.output or one.acc == 0
 
 
 def test_records_of_a_run_are_replayed(reference, tmp_path, capsys):
@@ -134,6 +136,7 @@ def test_paths_are_inside_the_run_folder(reference):
         "cpu-1.jsonl",
         "curves.png",
         "report.json",
+        "report.html",
         "checkpoints",
         "records",
         "rollouts",
