@@ -10,7 +10,6 @@ the full length. Half of the rollouts are right. Processor time, the least of th
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_regions import make_batch, make_tokenizer
+from step_size import step_options
 
 from recipe.care.config import CareConfig
 from verl_ext.step.compute import Step, finish_step
@@ -88,12 +88,7 @@ def run(groups: int, rollouts: int, tokens: int, hidden: int) -> list[tuple[str,
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--groups", type=int, default=512, help="prompts in a step (default: %(default)s)")
-    parser.add_argument("--rollouts", type=int, default=8, help="rollouts per prompt (default: %(default)s)")
-    parser.add_argument("--tokens", type=int, default=2048, help="response length (default: %(default)s)")
-    parser.add_argument("--hidden", type=int, default=3584, help="hidden size (default: %(default)s)")
-    options = parser.parse_args()
+    options = step_options(__doc__).parse_args()
     torch.set_num_threads(1)
     print(f"{options.groups} groups x {options.rollouts} rollouts, {options.tokens} tokens, hidden {options.hidden}")
     for name, seconds in run(options.groups, options.rollouts, options.tokens, options.hidden):

@@ -10,13 +10,16 @@ A run does this in a thread, while the actor is updated on other machines or in 
 
 from __future__ import annotations
 
-import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from step_size import step_options
 
 from recipe.care.config import CareConfig
 from recipe.care.method.advantage import care_advantages
@@ -105,11 +108,7 @@ def make_step(groups: int, rollouts: int, tokens: int, hidden: int, repaired: fl
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--groups", type=int, default=512, help="prompts in a step (default: %(default)s)")
-    parser.add_argument("--rollouts", type=int, default=8, help="rollouts per prompt (default: %(default)s)")
-    parser.add_argument("--tokens", type=int, default=2048, help="response length (default: %(default)s)")
-    parser.add_argument("--hidden", type=int, default=3584, help="hidden size (default: %(default)s)")
+    parser = step_options(__doc__)
     parser.add_argument("--repaired", type=float, default=0.1, help="share of failures (default: %(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(1)

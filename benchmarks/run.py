@@ -9,7 +9,6 @@ Every figure stands beside a straightforward loop that gives the same result.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -18,16 +17,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import bench_advantage
 import bench_regions
+from step_size import step_options
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--groups", type=int, default=512, help="prompts in a step (default: %(default)s)")
-    parser.add_argument("--rollouts", type=int, default=8, help="rollouts per prompt (default: %(default)s)")
-    parser.add_argument("--tokens", type=int, default=2048, help="response length (default: %(default)s)")
-    parser.add_argument("--hidden", type=int, default=3584, help="hidden size (default: %(default)s)")
-    options = parser.parse_args()
+    options = step_options(__doc__).parse_args()
     torch.set_num_threads(1)
     print(f"{options.groups} groups x {options.rollouts} rollouts, {options.tokens} tokens, hidden {options.hidden}")
     rows = bench_advantage.run(options.groups, options.rollouts, options.hidden)

@@ -30,6 +30,7 @@ import numpy as np
 from recipe.care.config import CareConfig
 from recipe.care.method.advantage import care_advantages
 from recipe.care.method.reads import rows_read
+from recipe.care.repair.plan import repairs_wanted
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "step_time.svg"
 ALL_ROWS, LIVE_ROWS = "all rows", "live rows"
@@ -200,16 +201,11 @@ def rows_of(batch: Batch, care: str | CareConfig, pass_rate: float, rng: np.rand
 
 
 def _repaired(prompt: int, batch: Batch, care: CareConfig) -> list[int]:
-    """The rows of a group that are repaired, by the rule of ``recipe.care.repair.plan.failures_to_repair``."""
-    rgr, right_G = care.rgr, batch.right_PG[prompt]
-    positives, size = int(right_G.sum()), len(right_G)
-    most = rgr.replacements(positives, size)
-    most = min(most, care.k) if positives else most
-    if positives == size or not most or rgr.groups == ("failed" if positives else "mixed"):
-        return []
-    wanted = size if isinstance(rgr.candidates, str) else rgr.candidates
-    count = min(wanted, size - positives) if rgr.fill_to is None else min(wanted, most, size - positives)
-    return (prompt * size + np.flatnonzero(~right_G)[:count]).tolist()
+    """The rows of a group that are repaired, the first of its failures."""
+    failed = np.flatnonzero(~batch.right_PG[prompt])
+    size = batch.right_PG.shape[1]
+    wanted = repairs_wanted(size - len(failed), len(failed), care)
+    return (prompt * size + failed[:wanted]).tolist()
 
 
 def simulate(profile: Profile, other: Profile, method: str, accuracy: float, seed: int = 0) -> Step:

@@ -36,7 +36,7 @@ from verl_ext.step.estimator import token_advantages_for_verl
 from verl_ext.step.groups import finish_groups, pool_mask
 from verl_ext.step.passes import PassPlan, data_parallel_ranks, plan_pass
 from verl_ext.step.records import Recorder, Vocabulary
-from verl_ext.step.rollouts import Batch, read_log_probs, read_reference, read_rollouts, write_response_field
+from verl_ext.step.rollouts import Batch, read_log_probs, read_padded, read_rollouts, write_response_field
 from verl_ext.step.skip import (
     log_probs_of,
     reference_log_probs_of,
@@ -105,9 +105,9 @@ class CareTrainerMixin:
             batch = compute(batch, metrics=metrics)
             batch.extra_info.pop(REQUEST, None)
             return batch
-        if self.care is None and not self._skips_unread_rows:
-            return compute(batch, metrics=metrics)
         if self.care is None:
+            if not self._skips_unread_rows:
+                return compute(batch, metrics=metrics)
             plan = self._plan_pass(rows_that_grpo_moves(batch, self.config), batch)
             metrics.update(log_probs_of(batch, plan, lambda part: compute(part, metrics=metrics)))
             return batch
@@ -170,8 +170,7 @@ class CareTrainerMixin:
             batch = compute(batch, metrics=metrics)
         if self.care is None:
             if self._recorder is not None:
-                words = Vocabulary.of(self.tokenizer, self.processor)
-                self._recorder.add_stock(self.global_steps, batch, words)
+                self._recorder.add_stock(self.global_steps, batch, self._words)
             return batch
         assert self._step is not None  # verl calls the log-prob pass first
         step, self._step = self._step, None
@@ -179,17 +178,20 @@ class CareTrainerMixin:
         finished = finish_step(step, self.care)
         metrics.update(finished.metrics)
         if self._recorder is not None:
-            words = Vocabulary.of(self.tokenizer, self.processor)
-            metrics.update(self._recorder.add(self.global_steps, batch, step, finished, words))
+            metrics.update(self._recorder.add(self.global_steps, batch, step, finished, self._words))
         with token_advantages_for_verl(finished.token_advantages, self.config.actor_rollout_ref.actor.loss_agg_mode):
             return compute(batch, metrics=metrics)
+
+    @property
+    def _words(self) -> Vocabulary:
+        return Vocabulary.of(self.tokenizer, self.processor)
 
     def _estimate(self, batch: Batch, estimator: Configured, metrics: dict[str, float]) -> torch.Tensor:
         """(B, T) what each token's log-probability is multiplied with, by the chosen estimator."""
         rollouts = read_rollouts(batch, estimator.positive_threshold)
-        ref_logp_BT = read_reference(batch) if Need.REF_LOGP in estimator.needs else None
+        ref_logp_BT = read_padded(batch, "ref_log_prob") if Need.REF_LOGP in estimator.needs else None
         finished = finish_groups(rollouts, self.tokenizer, estimator, ref_logp_BT)
-        metrics.update(finished.step.metrics)
+        metrics.update(finished.metrics)
         return finished.per_token
 
     def _update_actor(self, batch: Batch, metrics: dict[str, float]) -> Batch:

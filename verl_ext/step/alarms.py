@@ -14,7 +14,7 @@ from recipe.alarms.groups import GroupFacts, Row, group_facts
 from recipe.alarms.step import Step
 from recipe.alarms.watch import METRIC, Watch
 from recipe.care.config import AlarmsConfig
-from verl_ext.step.rollouts import Batch, ScoredRow, read_prompt_ids, read_scored_rows
+from verl_ext.step.rollouts import Batch, ScoredRow, read_rows, read_scored_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -73,7 +73,8 @@ class RunAlarms:
 def _facts(batch: Batch, tokenizer: PreTrainedTokenizerBase) -> GroupFacts:
     rows = read_scored_rows(batch)
     first = list({row.group: row.key for row in rows}.values())[:PROMPTS]
-    texts = [tokenizer.decode(ids, skip_special_tokens=True) for ids in read_prompt_ids(batch, first)] if first else []
+    prompts = read_rows(batch.select_keys(first), "prompts") if first else []
+    texts = [tokenizer.decode(ids, skip_special_tokens=True) for ids in prompts]
     return group_facts(map(as_row, rows), texts)
 
 

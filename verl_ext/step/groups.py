@@ -1,9 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The CARE-verl authors
 # SPDX-License-Identifier: Apache-2.0
-"""A step of an estimator of ``recipe.estimators``: rollouts -> groups -> token advantages, with its metrics.
-
-It leaves a ``CareStep`` like CARE's own, so that what logs a step need not ask whose it is.
-"""
+"""A step of an estimator of ``recipe.estimators``: rollouts -> groups -> token advantages, with its metrics."""
 
 from __future__ import annotations
 
@@ -13,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from recipe.care.method.advantage import CareResult, Role
 from recipe.care.method.groups import group_index, members_of
 from recipe.care.method.lexical import lexical_embeddings
 from recipe.care.text.regions import Regions, find_regions
 from recipe.care.text.token_bytes import TokenizerLike
 from recipe.estimators.group import GroupRegions, Need, RolloutGroup
 from recipe.estimators.registry import Configured
-from verl_ext.step.compute import CareStep, left_out_metrics, or_whole_response
+from verl_ext.step.compute import left_out_metrics, or_whole_response
 from verl_ext.step.rollouts import Rollouts
 
 ESTIMATOR_METRICS: dict[str, str] = {
@@ -48,7 +44,8 @@ def pool_mask(rollouts: Rollouts, tokenizer: TokenizerLike) -> torch.Tensor:
 class FinishedGroups(NamedTuple):
     """What a step of an estimator leaves."""
 
-    step: CareStep
+    metrics: dict[str, float]
+    """Those of ``ESTIMATOR_METRICS``, and ``care/left_out/*``."""
     per_token: torch.Tensor
     """(B, T) what each token's log-probability is multiplied with; a row's add up to its advantage times its length."""
 
@@ -66,9 +63,6 @@ def finish_groups(
         tokenizer: The policy's.
         chosen: The estimator with its settings.
         ref_logp: (B, T) log-probabilities under the reference; needed if the estimator declares them.
-
-    Returns:
-        The regions in it are empty where nothing asked for them.
     """
     began = time.perf_counter()
     looks = bool(_WITH_REGIONS & chosen.needs)
@@ -91,8 +85,7 @@ def finish_groups(
     metrics = _metrics(rollouts, advantages_B.numpy()) | left_out_metrics(rollouts)
     metrics["estimator/timing_s/regions"] = found - began
     metrics["estimator/timing_s/advantages"] = time.perf_counter() - found
-    spread_BT = per_token_BT / length_B[:, None]
-    return FinishedGroups(CareStep(spread_BT, metrics, regions, _result(rollouts, advantages_B), None), per_token_BT)
+    return FinishedGroups(metrics, per_token_BT)
 
 
 class _Columns:
@@ -155,13 +148,6 @@ def _share_within_sessions(tokens_BT: torch.Tensor, advantages_B: torch.Tensor, 
     for row, last in enumerate(rollouts.session_row.tolist()):
         if last != row:
             tokens_BT[row] = advantages_B[last].float() * (rollouts.response_mask[row] != 0)
-
-
-def _result(rollouts: Rollouts, advantages_B: torch.Tensor) -> CareResult:
-    role_B = np.where(advantages_B.numpy() != 0, Role.WEIGHED.value, Role.UNUSED.value).astype("<U17")
-    role_B[~rollouts.valid.numpy()] = Role.INVALID.value
-    nobody_B = torch.full((len(rollouts.keys),), -1)
-    return CareResult(advantages_B.float(), role_B, nobody_B, torch.zeros_like(nobody_B))
 
 
 def _metrics(rollouts: Rollouts, advantages_B: np.ndarray) -> dict[str, float]:

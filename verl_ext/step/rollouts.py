@@ -204,12 +204,6 @@ def read_log_probs(batch: Batch, rollouts: Rollouts) -> Rollouts:
     return replace(rollouts, old_logp=old_logp_BT, think_embeddings=embeddings_BH)
 
 
-def read_reference(batch: Batch) -> torch.Tensor:
-    """(B, T) log-probabilities that the reference pass has written."""
-    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["ref_log_prob"])
-    return _padded(data["ref_log_prob"])
-
-
 @dataclass(frozen=True)
 class ScoredRow:
     """What the reward function made of one row.
@@ -240,12 +234,6 @@ def read_scored_rows(batch: Batch) -> list[ScoredRow]:
         for row, key in enumerate(batch.keys)
         if last[row] == row and not batch.tags[row].get("is_padding", False)
     ]
-
-
-def read_prompt_ids(batch: Batch, keys: Sequence[str]) -> list[torch.Tensor]:
-    """The prompts of some rows as tokens."""
-    data = tq.kv_batch_get(keys=list(keys), partition_id=batch.partition_id, select_fields=["prompts"])
-    return list(data["prompts"].unbind())
 
 
 def _of_the_pass(data: TensorDict) -> tuple[torch.Tensor | None, torch.Tensor | None]:

@@ -53,8 +53,6 @@ class Role(str, Enum):
     """The likeliest failure of a group that failed throughout."""
     RESCUE_NEGATIVE = "rescue_negative"
     """A failure a rescue anchor is contrasted with."""
-    WEIGHED = "weighed"
-    """Has an advantage of an estimator that knows no roles."""
 
     # numpy reads an enum through str(); without this, `result.role == Role.ANCHOR` would silently match nothing.
     __str__ = str.__str__

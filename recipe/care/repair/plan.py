@@ -198,6 +198,27 @@ def rank_hopeless(failures: Sequence[Sampled]) -> list[int]:
     return sorted(range(len(failures)), key=lambda position: -means[position])
 
 
+def repairs_wanted(positives: int, failures: int, care: CareConfig) -> int:
+    """How many failures of a group are worth a repair, at most.
+
+    Args:
+        positives: Verified-correct rollouts of the group.
+        failures: Its failed ones.
+        care: ``algorithm.care``.
+
+    Returns:
+        0 without a failure, in groups that ``rgr.groups`` leaves out, and where ``rgr.fill_to`` has nothing to fill.
+    """
+    rgr = care.rgr
+    most = rgr.replacements(positives, positives + failures)
+    if positives:
+        most = min(most, care.k)  # a repair takes a negative's place in the subgroup
+    if not failures or not most or rgr.groups == ("failed" if positives else "mixed"):
+        return 0
+    wanted = failures if isinstance(rgr.candidates, str) else rgr.candidates
+    return wanted if rgr.fill_to is None else min(wanted, most)
+
+
 def failures_to_repair(
     positives: Sequence[Sampled], failures: Sequence[Sampled], tokenizer: TokenizerLike, care: CareConfig
 ) -> tuple[list[int], int]:
@@ -210,22 +231,17 @@ def failures_to_repair(
         care: ``algorithm.care``.
 
     Returns:
-        Positions in ``failures`` and a number; nothing and 0 without a failure, in groups that ``rgr.groups`` leaves
-        out, and where ``rgr.fill_to`` has nothing to fill.
+        Positions in ``failures``, and ``repairs_wanted``; nothing where that is 0.
     """
-    rgr = care.rgr
-    most = rgr.replacements(len(positives), len(positives) + len(failures))
-    if positives:
-        most = min(most, care.k)  # a repair takes a negative's place in the subgroup
-    if not failures or not most or rgr.groups == ("failed" if positives else "mixed"):
+    wanted = repairs_wanted(len(positives), len(failures), care)
+    if not wanted:
         return [], 0
     if positives:
         right, wrong = ([one.response_ids for one in some] for some in (positives, failures))
         order = rank_failures(right, wrong, tokenizer)
     else:
         order = rank_hopeless(failures)
-    wanted = len(failures) if isinstance(rgr.candidates, str) else rgr.candidates
-    return order, wanted if rgr.fill_to is None else min(wanted, most)
+    return order, wanted
 
 
 def _rationale(ids: Sequence[int], table: TokenBytes) -> tuple[int, bool]:

@@ -138,7 +138,7 @@ def test_what_a_step_reports(seen):
     """One right row at 0.5 and one wrong at -0.5; the group of two right rows has an advantage as well."""
     chosen, _ = seen([])
     rows = [*MIXED, {"key": "q_0_0", "text": "a", "acc": 1.0}, {"key": "q_1_0", "text": "b", "acc": 1.0}]
-    metrics = finish_groups(step_of(rows)[0], TOKENIZER, chosen).step.metrics
+    metrics = finish_groups(step_of(rows)[0], TOKENIZER, chosen).metrics
     assert set(metrics) == set(ESTIMATOR_METRICS) | {f"care/left_out/{reason.value}" for reason in LeftOut}
     assert metrics["estimator/acc"] == metrics["estimator/rows_pushed_up"] == 0.75
     assert metrics["estimator/rows_pushed_down"] == 0.25 and metrics["estimator/groups_silent"] == 0
@@ -150,11 +150,11 @@ def test_a_silent_group_is_counted():
     rows = [
         {"key": f"{prompt}_{n}_0", "text": "ab", "acc": acc} for prompt, acc in (("p", 1), ("q", 0)) for n in (0, 1)
     ]
-    step = finish_groups(step_of(rows)[0], TOKENIZER, find("ngrpo").configured()).step
-    assert step.metrics["estimator/groups_silent"] == 0.5
-    assert step.result.role.tolist() == ["unused", "unused", "weighed", "weighed"]
-    # Tokens of a row add up to its advantage, as CARE's do.
-    assert step.token_advantages.sum(dim=1).tolist() == pytest.approx(step.result.advantages.tolist())
+    finished = finish_groups(step_of(rows)[0], TOKENIZER, find("ngrpo").configured())
+    assert finished.metrics["estimator/groups_silent"] == 0.5
+    assert finished.per_token.any(dim=1).tolist() == [False, False, True, True]
+    # Each token of a row has the row's advantage, of which the two rows of a group have the same.
+    assert finished.per_token[2].tolist() == finished.per_token[3].tolist() == [finished.per_token[2, 0].item()] * 2
 
 
 @st.composite
